@@ -1,0 +1,201 @@
+"""A call's arguments from text, as a job's author writes them, exact for every width.
+
+An argument is JSON or a bare word: `12`, `0x0c`, `true`, `hello`, `["1", 2]`, `{"to": "0x…"}`. Numbers never pass
+through a float, and every refusal says which argument it is about.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from triggerx.evm.abi.codec import encode_type, integer_bounds
+from triggerx.evm.abi.interface import Function
+from triggerx.evm.abi.types import AbiType, Array, Elementary, Tuple, parse_type
+from triggerx.evm.types import from_hex, parse_address
+
+ARGUMENT_CHARS_MAX: Final = 131_072  # 64 KiB as hexadecimal; a transaction of more is refused by most nodes
+ABI_CHARS_MAX: Final = 2_000_000  # larger than any published contract's ABI
+
+_DECIMAL: Final = re.compile(r"-?[0-9]{1,78}")
+_HEXADECIMAL: Final = re.compile(r"0[xX][0-9a-fA-F]{1,64}")
+
+
+class ArgumentError(ValueError):
+    """An argument that does not fit its type: `index` counts from 0, `expected` is for the person who wrote it."""
+
+    def __init__(self, index: int, expected: str) -> None:
+        """Both are shown in the message."""
+        super().__init__(f"argument {index}: expected {expected}")
+        self.index = index
+        self.expected = expected
+
+
+class _NumberText(str):
+    """A JSON number as its digits, so that no float and no width limit touches it."""
+
+    __slots__ = ()
+
+
+def encode_arguments(signature: "str | Function", args: Sequence[str]) -> bytes:
+    """Calldata for the signature from textual arguments; `ArgumentError` for the first that does not fit.
+
+    A wrong number of arguments is an `ArgumentError` about the first one missing or too many. A malformed signature is
+    a plain `ValueError`.
+    """
+    function = Function.parse(signature) if isinstance(signature, str) else signature
+    kinds = function.inputs.components
+    if len(args) != len(kinds):
+        raise ArgumentError(min(len(args), len(kinds)), f"{len(kinds)} arguments for {function.signature}")
+    values: list[object] = []
+    for index, (kind, text) in enumerate(zip(kinds, args, strict=True)):
+        if len(text) > ARGUMENT_CHARS_MAX:
+            raise ArgumentError(index, f"at most {ARGUMENT_CHARS_MAX} characters, got {len(text)}")
+        try:
+            value = _from_text(kind, text)
+            encode_type(kind, value)
+        except ValueError as error:
+            raise ArgumentError(index, f"{kind.text}: {error}") from error
+        values.append(value)
+    return function.encode(*values)
+
+
+def function_from_abi(abi_json: str, name: str) -> Function:
+    """The function of a JSON ABI by its name, or by its full signature where the name is overloaded.
+
+    `ValueError` when the JSON is no ABI, no function has the name, or several have and only the name was given.
+    """
+    if len(abi_json) > ABI_CHARS_MAX:
+        raise ValueError(f"expected an ABI of at most {ABI_CHARS_MAX} characters, got {len(abi_json)}")
+    entries = _load(abi_json)
+    if isinstance(entries, Mapping):  # a compiler's artefact holds the ABI under this key
+        entries = entries.get("abi")
+    if not isinstance(entries, Sequence) or isinstance(entries, str):
+        raise ValueError("expected a JSON ABI: a list of entries")
+    wanted = Function.parse(name).signature if "(" in name else None
+    bare = name.split("(", 1)[0].strip().removeprefix("function ").strip()
+    found: dict[str, Function] = {}
+    for entry in entries:
+        if isinstance(entry, Mapping) and entry.get("type", "function") == "function" and entry.get("name") == bare:
+            function = Function(name=bare, inputs=_tuple(entry.get("inputs", [])), outputs=_tuple(entry.get("outputs", [])))
+            if wanted is None or function.signature == wanted:
+                found[function.signature] = function
+    if not found:
+        raise ValueError(f"expected a function {name!r} in the ABI, it has none")
+    if len(found) > 1:
+        raise ValueError(f"expected the full signature of an overloaded function, one of {', '.join(sorted(found))}")
+    return next(iter(found.values()))
+
+
+def _tuple(entries: object) -> Tuple:
+    if not isinstance(entries, Sequence) or isinstance(entries, str):
+        raise ValueError("expected a list of parameters in the ABI")
+    names = tuple(str(entry.get("name") or "") if isinstance(entry, Mapping) else "" for entry in entries)
+    return Tuple(components=tuple(parse_type(_type_text(entry, 0)) for entry in entries), names=names)
+
+
+def _type_text(entry: object, depth: int) -> str:
+    """The type of an ABI entry as text, its struct's field names kept."""
+    if depth > 32 or not isinstance(entry, Mapping) or not isinstance(entry.get("type"), str):
+        raise ValueError("expected parameters with a type in the ABI")
+    text = str(entry["type"])
+    if not text.startswith("tuple"):
+        return text
+    components = entry.get("components", [])
+    if not isinstance(components, Sequence) or isinstance(components, str):
+        raise ValueError("expected a list of components in the ABI")
+    fields = (f"{_type_text(c, depth + 1)} {c.get('name') or ''}" for c in components)
+    return f"({','.join(fields)})" + text.removeprefix("tuple")
+
+
+def _from_text(kind: AbiType, text: str) -> object:
+    if isinstance(kind, Elementary):
+        if kind.kind == "string":
+            return _unquoted(text)
+        return _value(kind, _unquoted(text.strip()))
+    return _value(kind, _load(text))
+
+
+def _unquoted(text: str) -> str:
+    """A JSON string's content, or the text itself when it is not one."""
+    if len(text) >= 2 and text[0] == text[-1] == '"':
+        try:
+            loaded = json.loads(text)
+        except ValueError:
+            return text
+        if isinstance(loaded, str):
+            return loaded
+    return text
+
+
+def _load(text: str) -> object:
+    try:
+        loaded: object = json.loads(text, parse_int=_NumberText, parse_float=_no_float, parse_constant=_no_float)
+    except RecursionError as error:
+        raise ValueError("expected JSON that is not nested so deeply") from error
+    except json.JSONDecodeError as error:
+        raise ValueError(f"expected JSON, {error.msg} at character {error.pos}") from error
+    return loaded
+
+
+def _no_float(text: str) -> object:
+    raise ValueError(f"expected exact numbers, got {text[:40]!r}")
+
+
+def _value(kind: AbiType, value: object) -> object:
+    match kind:
+        case Elementary():
+            return _elementary(kind, value)
+        case Array():
+            if not isinstance(value, Sequence) or isinstance(value, str):
+                raise ValueError(f"expected a JSON array for {kind.text}")
+            return tuple(_value(kind.element, item) for item in value)
+        case Tuple():
+            return tuple(_value(c, item) for c, item in zip(kind.components, _fields(kind, value), strict=True))
+
+
+def _fields(kind: Tuple, value: object) -> Sequence[object]:
+    """A tuple's fields in their order, from a JSON array or an object with exactly the struct's names."""
+    if isinstance(value, Mapping):
+        if set(value) != set(kind.names) or "" in kind.names:
+            raise ValueError(f"expected an object with the fields {', '.join(kind.names)}")
+        return [value[name] for name in kind.names]
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise ValueError(f"expected a JSON array for {kind.text}")
+    if len(value) != len(kind.components):
+        raise ValueError(f"expected {len(kind.components)} values for {kind.text}, got {len(value)}")
+    return value
+
+
+def _elementary(kind: Elementary, value: object) -> object:
+    match kind.kind:
+        case "uint" | "int":
+            return _integer(kind, value)
+        case "bool":
+            if isinstance(value, bool):
+                return value
+            if value in ("true", "false"):
+                return value == "true"
+            raise ValueError("expected true or false")
+        case "string":
+            if not isinstance(value, str) or isinstance(value, _NumberText):
+                raise ValueError("expected a JSON string")
+            return value
+        case _:
+            if not isinstance(value, str) or isinstance(value, _NumberText):
+                raise ValueError("expected a string of 0x and hexadecimal digits")
+            return parse_address(value) if kind.kind == "address" else from_hex(value)
+
+
+def _integer(kind: Elementary, value: object) -> int:
+    low, high = integer_bounds(kind)
+    if isinstance(value, str):
+        text = value.strip()
+        number = None
+        if _DECIMAL.fullmatch(text):
+            number = int(text)
+        elif _HEXADECIMAL.fullmatch(text):
+            number = int(text, 16)
+        if number is not None and low <= number <= high:
+            return number
+    raise ValueError(f"expected an integer from {low} to {high}, decimal or 0x hexadecimal")
