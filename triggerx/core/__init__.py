@@ -1,0 +1,1 @@
+"""The nouns of the network with their rules: pure values and transitions, stdlib and evm only."""

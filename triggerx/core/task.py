@@ -1,0 +1,302 @@
+"""The task: one firing of one job on its way to attestation, with its state machine.
+
+`transition` is pure: the time is in the inputs, nothing is sent from here. The engine stores the new state first and
+then carries the effects out; each effect is idempotent by task key and attempt.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import NewType, TypeAlias, assert_never
+
+from triggerx.core.canonical import Json
+from triggerx.core.job import JobId, TaskDefinition
+from triggerx.evm.hub import Assignment, Firing
+from triggerx.evm.types import Address, Hash32, Wei
+
+TaskId = NewType("TaskId", int)
+"""The database's number of a task; `task_number` is the Attestation Center's."""
+
+
+class TaskStatus(StrEnum):
+    """Where a task stands. ATTESTED, REJECTED, FAILED and UNKNOWN are final."""
+
+    CREATED = "created"
+    ASSIGNED = "assigned"
+    ACKNOWLEDGED = "acknowledged"
+    PERFORMED = "performed"
+    ATTESTED = "attested"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    """Unguarded, acknowledged, then silence: it may have happened, and nobody else may try."""
+
+
+FINAL = frozenset({TaskStatus.ATTESTED, TaskStatus.REJECTED, TaskStatus.FAILED, TaskStatus.UNKNOWN})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedAssignment:
+    """The engine's order to one performer, with what anybody needs to repeat the draw behind it.
+
+    `roster` holds the operator ids the draw was made over, ascending; `seed_block` is the block the firing fixes.
+    `signature` is the engine's 65 bytes over the assignment's EIP-712 digest under the hub's domain.
+    """
+
+    assignment: Assignment
+    job_id: JobId
+    firing: Firing
+    seed_block: int
+    seed_block_hash: Hash32
+    roster: tuple[int, ...]
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One row of the task table (the user's schema), with the node's own columns at the end.
+
+    Times are unix seconds; `execution_timestamp` is the action's block time. `task_cost` is what the action cost its
+    performer in wei. Fields are None until they are known.
+    """
+
+    task_id: TaskId
+    task_key: Hash32
+    job_id: JobId
+    task_definition_id: TaskDefinition
+    created_at: int
+    firing: Firing
+    is_guarded: bool
+    status: TaskStatus = TaskStatus.CREATED
+    attempt: int = 0
+    evidence: Mapping[str, Json]
+    task_number: int | None = None
+    task_cost: Wei | None = None
+    execution_timestamp: int | None = None
+    execution_tx_hash: Hash32 | None = None
+    task_performer: Address | None = None
+    proof_of_task: str | None = None
+    action_data_cid: str | None = None
+    task_attester_ids: tuple[int, ...] = ()
+    is_approved: bool | None = None
+    tp_signature: bytes | None = None
+    ta_signature: bytes | None = None
+    task_submission_tx_hash: Hash32 | None = None
+    is_successful: bool | None = None
+    task_error: str = ""
+    deadline_at: int | None = None
+    """When the present attempt is over, unix seconds."""
+    fired_at_ms: int = 0
+    executed_at_ms: int | None = None
+    attested_at_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineAssigned:
+    """The engine drew a performer for the next attempt."""
+
+    performer: Address
+    deadline_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerAcknowledged:
+    """The performer of this attempt took the task on."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerRefused:
+    """The performer of this attempt did not take it: it said no, or could not be reached; nothing was started."""
+
+    attempt: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerSilent:
+    """The order went out and no answer came back: it may have been taken on."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockDeadlinePassed:
+    """The present attempt's deadline is over."""
+
+    attempt: int
+    now: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerPerformed:
+    """A performer announced the task document of its action."""
+
+    performer: Address
+    cid: str
+    execution_tx_hash: Hash32
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainTaskDecided:
+    """The Attestation Center accepted a submission for this task, confirmed as deep as configured."""
+
+    is_approved: bool
+    task_number: int
+    performer: Address
+    attester_ids: tuple[int, ...]
+    submission_tx_hash: Hash32
+    proof_of_task: str
+    cid: str
+    tp_signature: bytes
+    ta_signature: bytes
+    now_ms: int
+
+
+TaskInput: TypeAlias = (
+    EngineAssigned
+    | PeerAcknowledged
+    | PeerRefused
+    | PeerSilent
+    | ClockDeadlinePassed
+    | PeerPerformed
+    | ChainTaskDecided
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssignNextPerformer:
+    """Draw the performer of the next attempt and send it its order."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportTaskEnded:
+    """Say on the bus that the task is over."""
+
+    status: TaskStatus
+
+
+TaskEffect: TypeAlias = AssignNextPerformer | ReportTaskEnded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What a transition decided: the new state, and the effects to carry out once it is stored."""
+
+    state: Task
+    effects: tuple[TaskEffect, ...] = ()
+
+
+def transition(task: Task, event: TaskInput, *, attempts_max: int) -> Step:
+    """Move one task by one input; an input that is late, repeated or about another attempt changes nothing.
+
+    `attempts_max` is how many performers may be tried before the task is FAILED (a dead letter to be retried by hand).
+    """
+    if isinstance(event, ChainTaskDecided):
+        return _decided(task, event)
+    if task.status in FINAL:
+        return Step(state=task)
+    match event:
+        case EngineAssigned():
+            return _assigned(task, event)
+        case PeerAcknowledged():
+            if event.attempt != task.attempt or task.status is not TaskStatus.ASSIGNED:
+                return Step(state=task)
+            return Step(state=replace(task, status=TaskStatus.ACKNOWLEDGED))
+        case PeerRefused():
+            if event.attempt != task.attempt or task.status is not TaskStatus.ASSIGNED:
+                return Step(state=task)
+            return _next(replace(task, task_error=event.reason), attempts_max)
+        case PeerSilent():
+            if event.attempt != task.attempt or task.status is not TaskStatus.ASSIGNED:
+                return Step(state=task)
+            return Step(state=replace(task, status=TaskStatus.ACKNOWLEDGED, task_error="no answer to the assignment"))
+        case ClockDeadlinePassed():
+            return _deadline(task, event, attempts_max)
+        case PeerPerformed():
+            return _performed(task, event)
+        case _:
+            assert_never(event)
+
+
+def _assigned(task: Task, event: EngineAssigned) -> Step:
+    if task.status is TaskStatus.PERFORMED:
+        return Step(state=task)
+    return Step(
+        state=replace(
+            task,
+            status=TaskStatus.ASSIGNED,
+            attempt=task.attempt + 1,
+            task_performer=event.performer,
+            deadline_at=event.deadline_at,
+        )
+    )
+
+
+def _deadline(task: Task, event: ClockDeadlinePassed, attempts_max: int) -> Step:
+    if event.attempt != task.attempt or task.deadline_at is None or event.now < task.deadline_at:
+        return Step(state=task)
+    if task.status is TaskStatus.PERFORMED:
+        # The action is announced, but no attestation came: whoever is next can announce the same action again.
+        return _next(replace(task, task_error="performed, but not attested in time"), attempts_max)
+    if task.is_guarded or task.status is not TaskStatus.ACKNOWLEDGED:
+        return _next(replace(task, task_error=task.task_error or "the performer was silent"), attempts_max)
+    ended = replace(
+        task,
+        status=TaskStatus.UNKNOWN,
+        deadline_at=None,
+        task_error="the performer took an unguarded task on and fell silent: look at the target's chain before a retry",
+    )
+    return Step(state=ended, effects=(ReportTaskEnded(status=TaskStatus.UNKNOWN),))
+
+
+def _next(task: Task, attempts_max: int) -> Step:
+    if task.attempt >= attempts_max:
+        ended = replace(task, status=TaskStatus.FAILED, deadline_at=None)
+        return Step(state=ended, effects=(ReportTaskEnded(status=TaskStatus.FAILED),))
+    waiting = replace(task, status=TaskStatus.CREATED, deadline_at=None)
+    return Step(state=waiting, effects=(AssignNextPerformer(attempt=task.attempt + 1),))
+
+
+def _performed(task: Task, event: PeerPerformed) -> Step:
+    if task.action_data_cid is not None and task.task_performer != event.performer:
+        return Step(state=task)
+    return Step(
+        state=replace(
+            task,
+            status=TaskStatus.PERFORMED,
+            task_performer=event.performer,
+            action_data_cid=event.cid,
+            execution_tx_hash=event.execution_tx_hash,
+            executed_at_ms=task.executed_at_ms or event.now_ms,
+        )
+    )
+
+
+def _decided(task: Task, event: ChainTaskDecided) -> Step:
+    """The chain's word overrules every other: it also ends a task that was given up too early."""
+    if task.status in (TaskStatus.ATTESTED, TaskStatus.REJECTED):
+        return Step(state=task)
+    status = TaskStatus.ATTESTED if event.is_approved else TaskStatus.REJECTED
+    ended = replace(
+        task,
+        status=status,
+        deadline_at=None,
+        task_number=event.task_number,
+        task_performer=event.performer,
+        task_attester_ids=event.attester_ids,
+        task_submission_tx_hash=event.submission_tx_hash,
+        proof_of_task=event.proof_of_task,
+        action_data_cid=event.cid,
+        tp_signature=event.tp_signature,
+        ta_signature=event.ta_signature,
+        is_approved=event.is_approved,
+        is_successful=event.is_approved,
+        attested_at_ms=event.now_ms,
+        task_error="" if event.is_approved else "the attesters rejected it",
+    )
+    return Step(state=ended, effects=(ReportTaskEnded(status=status),))

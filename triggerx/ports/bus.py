@@ -1,0 +1,24 @@
+"""The bus between the roles of one node: wake-ups, never the only copy of a fact."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol, TypeVar
+
+from triggerx.events import Event
+
+EventT = TypeVar("EventT", bound=Event)
+
+
+class Bus(Protocol):
+    """Bounded and ordered for each subscriber; who falls behind loses the oldest and is told so once in the log.
+
+    A subscriber must therefore re-read the store on every wake-up and at every poll interval.
+    """
+
+    async def publish(self, event: Event) -> None:
+        """Hand the event to every present subscriber of its type; never waits for a slow one."""
+        ...
+
+    def subscribe(self, *types: type[EventT]) -> AbstractAsyncContextManager[AsyncIterator[EventT]]:
+        """Hear every event of these types that is published while the context is open, in order."""
+        ...

@@ -1,0 +1,103 @@
+"""Tasks and their assignments in the store, as the engine's side keeps them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from triggerx.core.canonical import Json
+from triggerx.core.job import JobId, TaskDefinition
+from triggerx.core.task import SignedAssignment, Task, TaskId
+from triggerx.evm.hub import Firing
+from triggerx.evm.types import Address, Hash32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTask:
+    """A firing that is to become a task; `evidence` is what the trigger was seen to be."""
+
+    task_key: Hash32
+    job_id: JobId
+    task_definition_id: TaskDefinition
+    firing: Firing
+    is_guarded: bool
+    evidence: Mapping[str, Json]
+    created_at: int
+    fired_at_ms: int
+
+
+class AssignmentStatus(StrEnum):
+    """How far one assignment came."""
+
+    SENT = "sent"
+    ACKNOWLEDGED = "acknowledged"
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+    SILENT = "silent"
+    EXPIRED = "expired"
+    PERFORMED = "performed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssignmentRow:
+    """One attempt of one task, and how it went."""
+
+    signed: SignedAssignment
+    status: AssignmentStatus
+    reason: str = ""
+
+
+class Tasks(Protocol):
+    """The task table: one row a task key, ever."""
+
+    async def insert(self, new: NewTask) -> Task | None:
+        """Add the task and return it; None when its key exists already (nothing is changed then)."""
+        ...
+
+    async def save(self, task: Task) -> None:
+        """Write every column of a task that exists; raises `NotFound`."""
+        ...
+
+    async def get(self, task_id: TaskId) -> Task | None:
+        """Return a task by its number."""
+        ...
+
+    async def by_key(self, task_key: Hash32) -> Task | None:
+        """Return a task by its key."""
+        ...
+
+    async def by_cid(self, cid: str) -> Task | None:
+        """Return the task whose document has this CID."""
+        ...
+
+    async def list_by_job(self, job_id: JobId) -> Sequence[Task]:
+        """Return a job's tasks, oldest first."""
+        ...
+
+    async def list_by_owner(self, owner: Address, *, limit: int) -> Sequence[Task]:
+        """Return the tasks of an owner's jobs, newest first."""
+        ...
+
+    async def list_recent(self, *, limit: int) -> Sequence[Task]:
+        """Return the newest tasks, newest first."""
+        ...
+
+    async def list_open(self) -> Sequence[Task]:
+        """Return the tasks without a final status, oldest first."""
+        ...
+
+
+class Assignments(Protocol):
+    """The orders an engine signed: one row a task key and attempt."""
+
+    async def insert(self, signed: SignedAssignment) -> None:
+        """Add an order as SENT, before it is sent; idempotent by key and attempt."""
+        ...
+
+    async def set_status(self, task_key: Hash32, attempt: int, status: AssignmentStatus, reason: str = "") -> None:
+        """Note how it went."""
+        ...
+
+    async def list_by_task(self, task_key: Hash32) -> Sequence[AssignmentRow]:
+        """Return a task's orders by attempt."""
+        ...

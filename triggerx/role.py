@@ -1,0 +1,70 @@
+"""What a role's author imports: `Role`, `Services`, `RoleConfig`.
+
+A role is a task of the node. It gets everything from outside through `Services`, and finds nothing anywhere else.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, NoReturn, Protocol
+
+from triggerx.core.network import Network
+from triggerx.evm.types import ChainId
+from triggerx.ports.bus import Bus
+from triggerx.ports.chain import Chain, Transactions
+from triggerx.ports.clock import Chance, Clock
+from triggerx.ports.content import Content
+from triggerx.ports.log import Log
+from triggerx.ports.notifier import Notifier
+from triggerx.ports.operators import Operators
+from triggerx.ports.peers import Peers
+from triggerx.ports.signer import AttesterSigner, Signer
+from triggerx.ports.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Everything a role may use. Keys are there only for the roles that were configured with one."""
+
+    network: Network
+    clock: Clock
+    chance: Chance
+    log: Log
+    bus: Bus
+    store: Store
+    chains: Mapping[ChainId, Chain]
+    transactions: Mapping[ChainId, Transactions]
+    """Empty without a keeper key."""
+    operators: Operators
+    peers: Peers
+    content: Content
+    notifiers: tuple[Notifier, ...]
+    engine_signer: Signer | None = None
+    keeper_signer: AttesterSigner | None = None
+
+    def chain(self, chain_id: ChainId) -> Chain:
+        """Return the chain of this id; raises `KeyError` when the node has no endpoint for it."""
+        return self.chains[chain_id]
+
+
+class RoleConfig:
+    """Base of a role's configuration: a frozen dataclass whose fields have defaults and a docstring each.
+
+    Supported field types: int, float, bool, str, and tuples of str. The table `[<role name>]` of triggerx.toml fills it.
+    """
+
+
+class Role(Protocol):
+    """One pluggable role, found through the entry-point group `triggerx.roles`."""
+
+    name: ClassVar[str]
+    config_type: ClassVar[type[RoleConfig]]
+
+    def __init__(self, services: Services, config: RoleConfig) -> None: ...
+
+    async def run(self, *, started: Callable[[], None]) -> NoReturn:
+        """Do the role's work for ever; call `started` once it can be relied on.
+
+        Raise `RecoverableError` to be restarted with backoff; anything else stops the node. To return is an error.
+        Cancelled to stop: clean up within the supervisor's deadline.
+        """
+        ...
