@@ -1,13 +1,16 @@
-"""What a role's author imports: `Role`, `Services`, `RoleConfig`.
+"""What a role's author imports: `Role`, `Services`, `RoleConfig`, and `WakeUp` for its loops.
 
 A role is a task of the node. It gets everything from outside through `Services`, and finds nothing anywhere else.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, NoReturn, Protocol
 
+from triggerx.core.errors import UnrecoverableError
 from triggerx.core.network import Network
+from triggerx.events import Event
 from triggerx.evm.types import ChainId
 from triggerx.ports.bus import Bus
 from triggerx.ports.chain import Chain, Transactions
@@ -68,3 +71,34 @@ class Role(Protocol):
         Cancelled to stop: clean up within the supervisor's deadline.
         """
         ...
+
+
+class WakeUp:
+    """Lets a loop wait for bus events or an interval, whichever is first; then the loop reads the store again."""
+
+    def __init__(self, services: Services, *types: type[Event]) -> None:
+        self._services = services
+        self._types = types
+        self._called = asyncio.Event()
+
+    def call(self) -> None:
+        """End the present wait, or the next one at once."""
+        self._called.set()
+
+    async def listen(self) -> NoReturn:
+        """Turn every event of the types into a call; runs beside the loop in its task group."""
+        async with self._services.bus.subscribe(*self._types) as events:
+            async for _ in events:
+                self._called.set()
+        raise UnrecoverableError("a subscription of the bus ended, which none may")
+
+    async def wait(self, timeout_s: float) -> None:
+        """Return at the next call or after `timeout_s`; calls since the last wait count."""
+        sleeper = asyncio.create_task(self._services.clock.sleep(timeout_s), name="wake-up.sleep")
+        waker = asyncio.create_task(self._called.wait(), name="wake-up.call")
+        try:
+            await asyncio.wait({sleeper, waker}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeper.cancel()
+            waker.cancel()
+        self._called.clear()

@@ -139,6 +139,10 @@ class Chain(Protocol):
         """Return a mined or pending transaction."""
         ...
 
+    async def gas_price(self) -> Wei:
+        """Return what the node asks for one gas now, in wei."""
+        ...
+
     async def balance(self, address: Address) -> Wei:
         """Return the balance at the newest block."""
         ...

@@ -38,6 +38,10 @@ class Jobs(Protocol):
         """Return the earliest `next_due_at` of any scheduled, unpaused job."""
         ...
 
+    async def list_unscheduled(self) -> Sequence[Job]:
+        """Return the jobs with status SCHEDULED, not paused, that have no `next_due_at` any more."""
+        ...
+
     async def set_schedule(self, job_id: JobId, *, next_due_at: int | None) -> None:
         """Set when it fires next; None takes it off the schedule."""
         ...

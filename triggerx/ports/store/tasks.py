@@ -63,7 +63,7 @@ class Tasks(Protocol):
         ...
 
     async def by_key(self, task_key: Hash32) -> Task | None:
-        """Return a task by its key."""
+        """Return a task by its key; inside a transaction the row stays locked until its end."""
         ...
 
     async def by_cid(self, cid: str) -> Task | None:
@@ -72,6 +72,10 @@ class Tasks(Protocol):
 
     async def list_by_job(self, job_id: JobId) -> Sequence[Task]:
         """Return a job's tasks, oldest first."""
+        ...
+
+    async def count_by_job(self, job_id: JobId) -> int:
+        """Return how many tasks of a job have run or may still run: all but FAILED and REJECTED."""
         ...
 
     async def list_by_owner(self, owner: Address, *, limit: int) -> Sequence[Task]:

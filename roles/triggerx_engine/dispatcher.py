@@ -1,0 +1,187 @@
+"""The dispatcher: elects a performer for every open task, sends it the order, and replaces who does not deliver.
+
+A new attempt is stored before it is sent. After a restart an order that may not have arrived is sent again as it was.
+"""
+
+import asyncio
+from typing import NoReturn
+
+from triggerx.core.canonical import canonical_json
+from triggerx.core.errors import InvalidInput, RecoverableError
+from triggerx.core.job import Job
+from triggerx.core.job_body import dump_body
+from triggerx.core.messages import AssignTask, TaskAnswer
+from triggerx.core.task import (
+    ClockDeadlinePassed,
+    EngineAssigned,
+    PeerAcknowledged,
+    PeerRefused,
+    PeerSilent,
+    SignedAssignment,
+    Task,
+    TaskInput,
+    TaskStatus,
+)
+from triggerx.events import TaskChanged, TaskCreated
+from triggerx.evm.types import Hash32, checksum, to_hex
+from triggerx.ports.peers import PeerSilentError, PeerUnreachable
+from triggerx.ports.store.tasks import AssignmentStatus
+from triggerx.role import Services, WakeUp
+
+from triggerx_engine.draft import draft_assignment
+from triggerx_engine.moves import fail_task, move_task
+
+TASKS_AT_ONCE = 64  # each waits on one peer at most for the acknowledge timeout; bounds open streams
+
+
+class Dispatcher:
+    """One worker a task at a time; which tasks are open is always read from the store."""
+
+    def __init__(
+        self, services: Services, *, attempts_max: int, acknowledge_timeout_s: float, poll_s: float
+    ) -> None:
+        self._services = services
+        self._attempts_max = attempts_max
+        self._acknowledge_timeout_s = acknowledge_timeout_s
+        self._poll_s = poll_s
+        self._busy: set[Hash32] = set()
+        self._slots = asyncio.Semaphore(TASKS_AT_ONCE)
+        self._log = services.log.bind(loop="engine.dispatcher")
+
+    async def run(self) -> NoReturn:
+        """Look at all open tasks at every wake-up and every poll interval, for ever."""
+        wake_up = WakeUp(self._services, TaskCreated, TaskChanged)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(wake_up.listen(), name="engine.dispatcher.listen")
+            while True:
+                for task in await self._services.store.tasks.list_open():
+                    if task.task_key not in self._busy and self._wants_work(task):
+                        self._busy.add(task.task_key)
+                        group.create_task(self._work(task.task_key, wake_up), name=f"engine.task.{task.task_id}")
+                await wake_up.wait(self._poll_s)
+
+    def _wants_work(self, task: Task) -> bool:
+        if task.status in (TaskStatus.CREATED, TaskStatus.ASSIGNED):
+            return True
+        return task.deadline_at is not None and self._services.clock.now() >= task.deadline_at
+
+    async def _work(self, task_key: Hash32, wake_up: WakeUp) -> None:
+        """Move one task one step; what fails for now is tried again at the next poll."""
+        try:
+            async with self._slots:
+                await self._step(task_key)
+        except RecoverableError as error:
+            self._log.warning("task waits", task_key=task_key, reason=str(error))
+            self._busy.discard(task_key)
+        except InvalidInput as error:
+            await self._give_up(task_key, error)
+            self._busy.discard(task_key)
+        else:
+            self._busy.discard(task_key)
+            wake_up.call()
+
+    async def _step(self, task_key: Hash32) -> None:
+        services = self._services
+        task = await services.store.tasks.by_key(task_key)
+        if task is None:
+            return
+        job = await services.store.jobs.get(task.job_id)
+        if job is None:
+            raise InvalidInput("job_id", f"job {task.job_id} of task {task.task_id} is not in the store")
+        match task.status:
+            case TaskStatus.CREATED:
+                signed = await self._assign(task, job)
+                if signed is not None:
+                    await self._send(task, job, signed)
+            case TaskStatus.ASSIGNED:
+                rows = await services.store.assignments.list_by_task(task_key)
+                if services.clock.now() >= (task.deadline_at or 0) or not rows:
+                    await self._move(task_key, ClockDeadlinePassed(attempt=task.attempt, now=services.clock.now()))
+                else:
+                    await self._send(task, job, rows[-1].signed)
+            case _:
+                await self._move(task_key, ClockDeadlinePassed(attempt=task.attempt, now=services.clock.now()))
+
+    async def _assign(self, task: Task, job: Job) -> SignedAssignment | None:
+        """Draw, sign and store the next attempt; None when the task moved on meanwhile."""
+        services = self._services
+        signed = await draft_assignment(services, task, job)
+        deadline_at = signed.assignment.not_after + services.network.timing.announce_grace_s
+        event = EngineAssigned(performer=signed.assignment.performer, deadline_at=deadline_at)
+        async with services.store.transaction() as queries:
+            present = await queries.tasks.by_key(task.task_key)
+            if present is None or present.status is not TaskStatus.CREATED or present.attempt != task.attempt:
+                return None
+            await move_task(queries, present, event, attempts_max=self._attempts_max, now_ms=services.clock.now_ms())
+            await queries.assignments.insert(signed)
+        self._log.info(
+            "task assigned",
+            task_id=task.task_id,
+            performer=checksum(signed.assignment.performer),
+            attempt=signed.assignment.attempt,
+        )
+        return signed
+
+    async def _send(self, task: Task, job: Job, signed: SignedAssignment) -> None:
+        """Send the order and note what came of it. Sending it again is harmless: the performer knows it by its key."""
+        order = signed.assignment
+        status, reason, event = await self._ask(task, job, signed)
+        await self._services.store.assignments.set_status(order.task_key, order.attempt, status, reason)
+        if reason:
+            self._log.warning("assignment not taken", task_id=task.task_id, attempt=order.attempt, reason=reason)
+        await self._move(order.task_key, event)
+
+    async def _ask(
+        self, task: Task, job: Job, signed: SignedAssignment
+    ) -> tuple[AssignmentStatus, str, TaskInput]:
+        attempt, performer = signed.assignment.attempt, signed.assignment.performer
+        request = AssignTask(
+            assignment=signed, body=canonical_json(dump_body(job.body)), evidence=canonical_json(task.evidence)
+        )
+        try:
+            peer_id = await self._services.peers.locate(performer)
+            if peer_id is None:
+                raise PeerUnreachable(f"keeper {checksum(performer)} has told no peer id")
+            reply = await self._services.peers.ask(peer_id, request, timeout_s=self._acknowledge_timeout_s)
+        except PeerUnreachable as error:
+            reason = f"unreachable: {error}"
+            return AssignmentStatus.UNREACHABLE, reason, PeerRefused(attempt=attempt, reason=reason)
+        except PeerSilentError as error:
+            reason = f"silent: {error}"
+            if job.body.is_guarded:  # the hub keeps a second performer from doing it twice
+                return AssignmentStatus.SILENT, reason, PeerRefused(attempt=attempt, reason=reason)
+            return AssignmentStatus.SILENT, reason, PeerSilent(attempt=attempt)
+        if not isinstance(reply, TaskAnswer) or (reply.task_key, reply.attempt) != (task.task_key, attempt):
+            reason = f"keeper {checksum(performer)} answered something else"
+            return AssignmentStatus.REFUSED, reason, PeerRefused(attempt=attempt, reason=reason)
+        if not reply.is_accepted:
+            reason = f"{reply.code}: {reply.message}"
+            return AssignmentStatus.REFUSED, reason, PeerRefused(attempt=attempt, reason=reason)
+        return AssignmentStatus.ACKNOWLEDGED, "", PeerAcknowledged(attempt=attempt)
+
+    async def _move(self, task_key: Hash32, event: TaskInput) -> None:
+        services = self._services
+        async with services.store.transaction() as queries:
+            task = await queries.tasks.by_key(task_key)
+            if task is None:
+                return
+            events = await move_task(
+                queries, task, event, attempts_max=self._attempts_max, now_ms=services.clock.now_ms()
+            )
+        for moved in events:
+            await services.bus.publish(moved)
+
+    async def _give_up(self, task_key: Hash32, error: InvalidInput) -> None:
+        """Set one poisonous task aside so that the others go on."""
+        self._log.error("task quarantined", task_key=task_key, reason=str(error))
+        services = self._services
+        async with services.store.transaction() as queries:
+            task = await queries.tasks.by_key(task_key)
+            await queries.quarantine.add(
+                kind="task", subject=f"task:{to_hex(task_key)}", reason=str(error), content=b"", now=services.clock.now()
+            )
+            if task is None:
+                return
+            events = await fail_task(queries, task, str(error), now_ms=services.clock.now_ms())
+        for event in events:
+            await services.bus.publish(event)

@@ -1,0 +1,51 @@
+"""The election of one attempt: who is on the roster, which block is the seed, and the signed order for the elected."""
+
+from triggerx.core.election import Duty, draw
+from triggerx.core.errors import InvalidInput, RecoverableError, UnrecoverableError
+from triggerx.core.job import Job
+from triggerx.core.task import SignedAssignment, Task
+from triggerx.evm.hub import Assignment, assignment_digest
+from triggerx.role import Services
+
+
+async def draft_assignment(services: Services, task: Task, job: Job) -> SignedAssignment:
+    """Draw and sign the task's next attempt over the operators that are active on chain and checked in this epoch.
+
+    Raises `RecoverableError` while nobody is on the roster or the seed block is not known, `InvalidInput` for a job
+    whose chain is not of this network.
+    """
+    if services.engine_signer is None:
+        raise UnrecoverableError("the engine has no key")
+    network, timing = services.network, services.network.timing
+    action_chain = network.action_chains.get(job.body.action.chain_id)
+    if action_chain is None:
+        raise InvalidInput("target_chain_id", f"chain {job.body.action.chain_id} is not part of network {network.name}")
+    now = services.clock.now()
+    online = {c.operator for c in await services.store.keepers.list_check_ins(since=now - timing.epoch_s)}
+    roster = [operator for operator in await services.operators.active() if operator.address in online]
+    if not roster:
+        raise RecoverableError("no active keeper has checked in during this epoch")
+    due = task.firing.index
+    chain = services.chain(network.l2_chain_id)
+    seed = await chain.block_at(due - timing.seed_lag_s) or await chain.block(0)
+    if seed is None:
+        raise RecoverableError(f"chain {network.l2_chain_id} shows no block yet")
+    attempt = task.attempt + 1
+    ranks = draw(roster, duty=Duty.PERFORMER, task_key=task.task_key, seed_block_hash=seed.hash)
+    order = Assignment(
+        task_key=task.task_key,
+        performer=ranks[(attempt - 1) % len(ranks)].address,
+        attempt=attempt,
+        not_before=due,
+        not_after=now + timing.performer_window_s,
+    )
+    digest = assignment_digest(order, action_chain.chain_id, action_chain.task_execution_hub)
+    return SignedAssignment(
+        assignment=order,
+        job_id=task.job_id,
+        firing=task.firing,
+        seed_block=seed.number,
+        seed_block_hash=seed.hash,
+        roster=tuple(operator.operator_id for operator in roster),
+        signature=services.engine_signer.sign_digest(digest),
+    )

@@ -1,0 +1,69 @@
+"""Progress: hears the performers' announcements and notes them on the engine's tasks.
+
+The document is fetched and kept too, so that it can be served when its performer is gone.
+"""
+
+from typing import NoReturn
+
+from triggerx.core.document import decode_document
+from triggerx.core.errors import InvalidInput, RecoverableError, UnrecoverableError
+from triggerx.core.messages import Heard, TaskPerformed
+from triggerx.core.task import PeerPerformed
+from triggerx.evm.types import checksum
+from triggerx.ports.store.tasks import AssignmentStatus
+from triggerx.role import Services
+
+from triggerx_engine.moves import move_task
+
+
+class Progress:
+    """One loop over all announcements; a bad one costs its sender, not the loop."""
+
+    def __init__(self, services: Services, *, attestation_window_s: int) -> None:
+        self._services = services
+        self._attestation_window_s = attestation_window_s
+        self._log = services.log.bind(loop="engine.progress")
+
+    async def run(self) -> NoReturn:
+        """Take announcements in, for ever."""
+        async with self._services.peers.announcements(TaskPerformed) as heard:
+            async for announcement in heard:
+                try:
+                    await self._take(announcement)
+                except (RecoverableError, InvalidInput) as error:
+                    self._log.warning(
+                        "announcement ignored", sender=checksum(announcement.sender), reason=str(error)
+                    )
+        raise UnrecoverableError("the announcements ended, which they may not")
+
+    async def _take(self, announcement: Heard[TaskPerformed]) -> None:
+        services, message = self._services, announcement.message
+        task = await services.store.tasks.by_key(message.task_key)
+        if task is None:
+            raise InvalidInput("task_key", "is of no task of this engine")
+        rows = await services.store.assignments.list_by_task(message.task_key)
+        attempts = [r.signed.assignment.attempt for r in rows if r.signed.assignment.performer == announcement.sender]
+        if not attempts:
+            raise InvalidInput("sender", "was not assigned this task")
+        content = await services.content.get(message.cid, peer_ids=(announcement.peer_id,))
+        if content is None:
+            raise RecoverableError(f"nobody has the document {message.cid}")
+        document = decode_document(content)
+        if document.assignment.assignment.task_key != message.task_key:
+            raise InvalidInput("cid", "is the document of another task")
+        event = PeerPerformed(
+            performer=announcement.sender,
+            cid=message.cid,
+            execution_tx_hash=message.execution_tx_hash,
+            now_ms=services.clock.now_ms(),
+            deadline_at=services.clock.now() + self._attestation_window_s,
+        )
+        async with services.store.transaction() as queries:
+            present = await queries.tasks.by_key(message.task_key)
+            if present is None:
+                return
+            events = await move_task(queries, present, event, attempts_max=0, now_ms=services.clock.now_ms())
+            await queries.assignments.set_status(message.task_key, attempts[-1], AssignmentStatus.PERFORMED)
+        for moved in events:
+            await services.bus.publish(moved)
+        self._log.info("task performed", task_id=task.task_id, tx_hash=message.execution_tx_hash, cid=message.cid)
