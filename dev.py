@@ -323,7 +323,7 @@ def test(arguments: list[str]) -> int:
     chosen = [argument for argument in arguments if argument != "--fast"]
     folders = TESTS_FAST if "--fast" in arguments else ()
     has_workers = any(argument.startswith(("-n", "--numprocesses", "--pdb")) for argument in chosen)
-    spread = [] if has_workers else ["-n", str(min(WORKERS_MAX, os.cpu_count() or 1))]
+    spread = [] if has_workers else ["-n", str(min(WORKERS_MAX, os.cpu_count() or 1)), "--dist", "loadfile"]
     return become(VENV / "bin" / "python", "-m", "pytest", *spread, *chosen, *folders)
 
 
