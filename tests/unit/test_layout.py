@@ -91,6 +91,19 @@ def test_every_production_module_opens_with_a_docstring() -> None:
     assert [name_of(path) for path in PRODUCTION if not ast.get_docstring(ast.parse(path.read_text()))] == []
 
 
+def test_core_neither_waits_nor_asks_for_the_time() -> None:
+    asked = {}
+    for path in PRODUCTION:
+        if path.relative_to(ROOT).parts[1] not in {"core", "evm", "wire"}:
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            called = node.func if isinstance(node, ast.Call) else None
+            clock = isinstance(called, ast.Attribute) and called.attr in {"now", "utcnow", "today"}
+            if clock or isinstance(node, ast.Await | ast.AsyncFunctionDef):
+                asked[f"{name_of(path)}:{getattr(node, 'lineno', 0)}"] = type(node).__name__
+    assert asked == {}
+
+
 def test_no_module_hides_behind_a_name_that_says_nothing() -> None:
     parts = {name_of(path): {path.stem, *path.relative_to(ROOT).parent.parts} for path in PYTHON}
     assert [name for name, words in parts.items() if words & NAMELESS_MODULES] == []
