@@ -122,6 +122,19 @@ class Share:
     signature: bytes
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnnouncedDocument:
+    """A task document as a performer announced it; `heard_at` is when this node first heard of it, unix seconds."""
+
+    task_key: Hash32
+    task_hash: Hash32
+    cid: str
+    performer: Address
+    execution_tx_hash: Hash32
+    tp_signature: bytes
+    heard_at: int
+
+
 class Votes(Protocol):
     """Own votes, which bind, and the votes heard of others."""
 
@@ -145,12 +158,16 @@ class Votes(Protocol):
         """Return the heard votes on this hash by operator id."""
         ...
 
-    async def open_hashes(self) -> Sequence[tuple[Hash32, Hash32, str]]:
-        """Return `(task key, task hash, cid)` of every announced document without a known outcome."""
+    async def open_documents(self) -> Sequence[AnnouncedDocument]:
+        """Return every announced document without a known outcome, oldest first."""
         ...
 
-    async def announce(self, *, task_key: Hash32, task_hash: Hash32, cid: str, announcement: bytes, now: int) -> bool:
-        """Note an announced document (its TaskPerformed as canonical JSON); False when the hash is known."""
+    async def announced_with(self, execution_tx_hash: Hash32) -> Sequence[AnnouncedDocument]:
+        """Return the announced documents, whatever their outcome, that name this action transaction."""
+        ...
+
+    async def announce(self, document: AnnouncedDocument) -> bool:
+        """Note an announced document; False when its task hash is known (nothing is changed then)."""
         ...
 
     async def close(self, task_hash: Hash32, outcome: str) -> None:

@@ -1,0 +1,185 @@
+"""The aggregator: once a quorum has voted, submits the aggregate; by the draw, with take-over by the next in line.
+
+Every keeper keeps all votes, so each can take over. A submission that was made already is refused by the contract's
+simulation, which costs nothing.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from triggerx.core.document import TaskDocument, decode_document, proof_of_task
+from triggerx.core.election import Duty, Operator, draw
+from triggerx.core.errors import InvalidInput, RecoverableError
+from triggerx.core.job_body import parse_body
+from triggerx.core.quorum import Outcome, tally
+from triggerx.events import VoteHeard
+from triggerx.evm.bn254.bls import aggregate_signatures
+from triggerx.evm.contracts import AttestationCenter
+from triggerx.evm.types import Hash32, to_hex
+from triggerx.ports.chain import TransactionIntent, TransactionStatus
+from triggerx.ports.store.peering import AnnouncedDocument, Share
+from triggerx.role import Services, WakeUp
+
+from triggerx_keeper.attester import ballot_message
+from triggerx_keeper.ballots import point_of
+from triggerx_keeper.identity import Identity
+from triggerx_keeper.pairing import find_bad_shares
+
+SUBMIT_WITHIN_S = 120  # a submission that is not mined by then is tried anew
+WAITING_POLL_S = 0.25  # how soon a task with a quorum is looked at again by those who are next in line
+ALREADY = "MessageAlreadySigned"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ballot:
+    """A decided vote: the document and the shares of the winning side, ascending by operator id."""
+
+    announced: AnnouncedDocument
+    document: TaskDocument
+    is_approved: bool
+    shares: tuple[Share, ...]
+
+
+class Aggregator:
+    """Looks at every open document when a vote came in, and submits when its own turn has come."""
+
+    def __init__(self, services: Services, identity: Identity, *, poll_s: float, grace_s: float) -> None:
+        self._services = services
+        self._identity = identity
+        self._poll_s = poll_s
+        self._grace_s = grace_s
+        self._decided_at: dict[Hash32, float] = {}
+        self._tries: dict[Hash32, int] = {}
+        self._bad: set[tuple[Hash32, int, bytes]] = set()
+        self._busy: set[Hash32] = set()
+        self._log = services.log.bind(loop="keeper.aggregator")
+
+    async def run(self) -> NoReturn:
+        """Aggregate, for ever."""
+        wake_up = WakeUp(self._services, VoteHeard)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(wake_up.listen(), name="keeper.aggregator.listen")
+            while True:
+                documents = await self._services.store.votes.open_documents()
+                self._forget({announced.task_hash for announced in documents})
+                for announced in documents:
+                    if announced.task_hash not in self._busy:
+                        self._busy.add(announced.task_hash)
+                        group.create_task(self._work(announced), name=f"keeper.sum.{announced.task_hash.hex()[:8]}")
+                await wake_up.wait(WAITING_POLL_S if self._decided_at else self._poll_s)
+
+    def _forget(self, still_open: set[Hash32]) -> None:
+        for task_hash in self._decided_at.keys() - still_open:
+            del self._decided_at[task_hash]
+            self._tries.pop(task_hash, None)
+        self._bad = {entry for entry in self._bad if entry[0] in still_open}
+
+    async def _work(self, announced: AnnouncedDocument) -> None:
+        try:
+            await self._aggregate(announced)
+        except RecoverableError as error:
+            self._log.warning("submission waits", task_hash=announced.task_hash, reason=str(error))
+        except InvalidInput as error:
+            await self._services.store.votes.close(announced.task_hash, "invalid")
+            self._log.warning("document dropped", task_hash=announced.task_hash, reason=str(error))
+        finally:
+            self._busy.discard(announced.task_hash)
+
+    async def _aggregate(self, announced: AnnouncedDocument) -> None:
+        services = self._services
+        operators = await services.operators.active()
+        ballot = await self._ballot(announced, operators)
+        if ballot is None:
+            return
+        now = services.clock.monotonic()
+        decided_at = self._decided_at.setdefault(announced.task_hash, now)
+        seed = ballot.document.assignment.seed_block_hash
+        line = draw(operators, duty=Duty.AGGREGATOR, task_key=announced.task_key, seed_block_hash=seed)
+        rank = next((i for i, operator in enumerate(line) if operator.address == self._identity.address), None)
+        if rank is None or await self._identity.operator() is None:
+            return
+        is_complete = len(ballot.shares) == len(operators)
+        wait_s = rank * services.network.timing.aggregator_window_s + (0 if is_complete else self._grace_s)
+        if now - decided_at < wait_s:
+            return
+        message = ballot_message(ballot.document, announced.cid, is_approved=ballot.is_approved)
+        chain = services.chain(services.network.l2_chain_id)
+        bad = await find_bad_shares(chain, ballot.shares, message, operators)
+        if bad:
+            self._bad |= {(announced.task_hash, share.operator_id, share.signature) for share in bad}
+            ids = [share.operator_id for share in bad]
+            self._log.warning("shares with bad signatures left out", task_hash=announced.task_hash, operators=str(ids))
+            return
+        await self._submit(ballot)
+
+    async def _ballot(self, announced: AnnouncedDocument, operators: Sequence[Operator]) -> Ballot | None:
+        """Return the decided vote on this document, or None while it is open."""
+        services = self._services
+        shares = [
+            share
+            for share in await services.store.votes.shares(announced.task_hash)
+            if (announced.task_hash, share.operator_id, share.signature) not in self._bad
+        ]
+        if not shares:
+            return None
+        content = await services.content.get(announced.cid)
+        if content is None:
+            raise RecoverableError(f"nobody has the document {announced.cid}")
+        document = decode_document(content)
+        counted = tally(
+            operators,
+            approving=frozenset(share.operator_id for share in shares if share.is_approved),
+            rejecting=frozenset(share.operator_id for share in shares if not share.is_approved),
+        )
+        outcome = counted.outcome(parse_body(document.body).security)
+        if outcome is Outcome.OPEN:
+            return None
+        is_approved = outcome is Outcome.APPROVED
+        active = {operator.operator_id for operator in operators}
+        winning = [share for share in shares if share.is_approved is is_approved and share.operator_id in active]
+        return Ballot(
+            announced=announced,
+            document=document,
+            is_approved=is_approved,
+            shares=tuple(sorted(winning, key=lambda share: share.operator_id)),
+        )
+
+    async def _submit(self, ballot: Ballot) -> None:
+        services, announced = self._services, ballot.announced
+        tries = self._tries.get(announced.task_hash, 0)
+        body = parse_body(ballot.document.body)
+        signature = aggregate_signatures([point_of(share.signature) for share in ballot.shares])
+        data = AttestationCenter.submitTask.encode(
+            (
+                proof_of_task(ballot.document),
+                announced.cid.encode("ascii"),
+                ballot.document.performer,
+                int(body.task_definition_id),
+            ),
+            (
+                ballot.is_approved,
+                announced.tp_signature,
+                signature,
+                tuple(share.operator_id for share in ballot.shares),
+            ),
+        )
+        outcome = await services.transactions[services.network.l2_chain_id].submit(
+            TransactionIntent(
+                intent_id=f"submit:{to_hex(announced.task_hash)}:{tries}",
+                chain_id=services.network.l2_chain_id,
+                to=services.network.attestation_center,
+                data=data,
+                deadline=services.clock.now() + SUBMIT_WITHIN_S,
+                priority=body.priority,
+            )
+        )
+        if outcome.status is TransactionStatus.MINED or ALREADY in outcome.reason:
+            await services.store.votes.close(announced.task_hash, "attested" if ballot.is_approved else "rejected")
+            if outcome.status is TransactionStatus.MINED:
+                voters = str([share.operator_id for share in ballot.shares])
+                self._log.info("task submitted", task_key=announced.task_key, tx_hash=outcome.tx_hash, voters=voters)
+            return
+        self._tries[announced.task_hash] = tries + 1
+        raise RecoverableError(f"the submission ended as {outcome.status.value}: {outcome.reason}")

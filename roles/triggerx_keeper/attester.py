@@ -1,0 +1,152 @@
+"""The attester: judges every announced document by its own facts, binds itself on disk, and then signs its vote."""
+
+import asyncio
+from typing import NoReturn
+
+from triggerx.core.document import TaskDocument, decode_document, proof_of_task
+from triggerx.core.errors import InvalidInput, RecoverableError
+from triggerx.core.job_body import parse_body
+from triggerx.core.messages import VoteCast
+from triggerx.core.validation import Ruling, Verdict, judge
+from triggerx.events import DocumentAnnounced, VoteHeard
+from triggerx.evm.tasks import TASKS_DOMAIN, vote_hash, vote_message
+from triggerx.evm.types import Hash32
+from triggerx.ports.store.peering import AnnouncedDocument, DoubleVote, OwnVote, Share
+from triggerx.role import Services, WakeUp
+
+from triggerx_keeper.facts import gather_facts
+from triggerx_keeper.identity import Identity
+
+PHASE = "attestation"
+JUDGED_AT_ONCE = 16  # each holds a handful of RPC requests open
+VOTE_WITHIN_S = 600  # a document nobody could judge or settle for so long is over
+WAITING_POLL_S = 0.5  # how soon a document that waits for the chain is looked at again
+LISTEN_FIRST_S = 2.0  # own votes that the store does not know are heard (by gossip or pull) before the first vote
+POINT_BYTES = 32
+
+
+class Attester:
+    """One worker a document; which documents are open is always read from the store."""
+
+    def __init__(self, services: Services, identity: Identity, *, poll_s: float) -> None:
+        self._services = services
+        self._identity = identity
+        self._poll_s = poll_s
+        self._busy: set[Hash32] = set()
+        self._settled: set[Hash32] = set()
+        self._slots = asyncio.Semaphore(JUDGED_AT_ONCE)
+        self._log = services.log.bind(loop="keeper.attester")
+
+    async def run(self) -> NoReturn:
+        """Judge every open document, for ever."""
+        await self._services.clock.sleep(LISTEN_FIRST_S)
+        wake_up = WakeUp(self._services, DocumentAnnounced)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(wake_up.listen(), name="keeper.attester.listen")
+            while True:
+                documents = await self._services.store.votes.open_documents()
+                self._settled &= {announced.task_hash for announced in documents}
+                waiting = [d for d in documents if d.task_hash not in self._settled]
+                for announced in waiting:
+                    if announced.task_hash not in self._busy:
+                        self._busy.add(announced.task_hash)
+                        group.create_task(self._work(announced), name=f"keeper.judge.{announced.task_hash.hex()[:8]}")
+                await wake_up.wait(WAITING_POLL_S if waiting else self._poll_s)
+
+    async def _work(self, announced: AnnouncedDocument) -> None:
+        try:
+            async with self._slots:
+                await self._attest(announced)
+        except RecoverableError as error:
+            self._log.warning("document waits", task_hash=announced.task_hash, reason=str(error))
+        except (InvalidInput, DoubleVote) as error:
+            self._settled.add(announced.task_hash)
+            self._log.warning("no vote", task_hash=announced.task_hash, reason=str(error))
+        finally:
+            self._busy.discard(announced.task_hash)
+
+    async def _attest(self, announced: AnnouncedDocument) -> None:
+        services = self._services
+        if services.clock.now() > announced.heard_at + VOTE_WITHIN_S:
+            await services.store.votes.close(announced.task_hash, "expired")
+            return
+        operator = await self._identity.operator()
+        if operator is None:
+            return
+        shares = await services.store.votes.shares(announced.task_hash)
+        if any(share.operator_id == operator.operator_id for share in shares):
+            self._settled.add(announced.task_hash)
+            return
+        content = await services.content.get(announced.cid)
+        if content is None:
+            raise RecoverableError(f"nobody has the document {announced.cid}")
+        document = decode_document(content)
+        body = parse_body(document.body)
+        facts = await gather_facts(services, document, body, announced)
+        verdict = judge(document, body, facts, services.network)
+        if verdict.ruling is Ruling.WAIT:
+            self._log.debug("document waits", task_hash=announced.task_hash, code=verdict.code, reason=verdict.message)
+            return
+        await self._vote(announced, document, verdict, operator.operator_id)
+
+    async def _vote(
+        self, announced: AnnouncedDocument, document: TaskDocument, verdict: Verdict, operator_id: int
+    ) -> None:
+        """Record, sign, keep and announce one vote, in this order."""
+        services, is_approved = self._services, verdict.ruling is Ruling.APPROVE
+        await services.store.votes.bind(
+            OwnVote(
+                phase=PHASE,
+                task_key=announced.task_key,
+                attempt=document.assignment.assignment.attempt,
+                task_hash=announced.task_hash,
+                is_approved=is_approved,
+                code=verdict.code,
+                recorded_at=services.clock.now(),
+            )
+        )
+        message = ballot_message(document, announced.cid, is_approved=is_approved)
+        x, y = await asyncio.to_thread(self._identity.signer.sign_bls, TASKS_DOMAIN, message)
+        signature = x.to_bytes(POINT_BYTES, "big") + y.to_bytes(POINT_BYTES, "big")
+        share = Share(
+            task_key=announced.task_key,
+            task_hash=announced.task_hash,
+            operator_id=operator_id,
+            is_approved=is_approved,
+            code=verdict.code,
+            signature=signature,
+        )
+        await services.peers.announce(
+            VoteCast(
+                task_key=announced.task_key,
+                task_hash=announced.task_hash,
+                cid=announced.cid,
+                is_approved=is_approved,
+                code=verdict.code,
+                signature=signature,
+            ),
+            lifetime_s=VOTE_WITHIN_S,
+        )
+        await services.store.votes.add_share(share)
+        self._settled.add(announced.task_hash)
+        self._log.info("vote cast", task_key=announced.task_key, is_approved=is_approved, code=verdict.code)
+        if not is_approved:
+            self._log.warning("task refused", task_key=announced.task_key, code=verdict.code, reason=verdict.message)
+        await services.bus.publish(VoteHeard(announced.task_hash))
+
+
+def ballot_message(document: TaskDocument, cid: str, *, is_approved: bool) -> bytes:
+    """Return the message under `TASKS_DOMAIN` that a vote on this document signs (AttestationCenter.submitTask)."""
+    job_type = document.body["task_definition_id"]
+    if not isinstance(job_type, int):
+        raise InvalidInput("body.task_definition_id", "is not a number")
+    digest = vote_hash(
+        proof_of_task(document),
+        cid.encode("ascii"),
+        document.performer,
+        job_type,
+        document.attestation_center,
+        document.attestation_chain_id,
+        is_approved,
+    )
+    return vote_message(digest)

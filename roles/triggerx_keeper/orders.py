@@ -1,0 +1,143 @@
+"""The order desk: checks an engine's assignment and takes it on, durably, before it says yes."""
+
+import json
+
+from triggerx.core.election import Duty, draw
+from triggerx.core.errors import InvalidInput, RecoverableError
+from triggerx.core.job import JobBody
+from triggerx.core.job_body import parse_body
+from triggerx.core.messages import AssignTask, Heard, TaskAnswer
+from triggerx.core.validation import signer_of
+from triggerx.events import AssignmentReceived
+from triggerx.evm.hub import assignment_digest, mandate_digest, task_key
+from triggerx.evm.types import checksum
+from triggerx.ports.store.peering import Performance, PerformanceStatus
+from triggerx.role import Services
+
+from triggerx_keeper.calls import expected_data
+from triggerx_keeper.facts import trigger_fault
+from triggerx_keeper.identity import Identity
+from triggerx_keeper.registry import read_entry
+
+
+class Refusal(Exception):
+    """This keeper does not take the task on; the code is for programs, the message for people."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+
+
+class OrderDesk:
+    """Answers `AssignTask`. The same order again gets the same yes; nothing is started twice."""
+
+    def __init__(self, services: Services, identity: Identity, *, tasks_at_once: int) -> None:
+        self._services = services
+        self._identity = identity
+        self._tasks_at_once = tasks_at_once
+        self._log = services.log.bind(desk="keeper.orders")
+
+    def open(self) -> None:
+        """Answer orders from now on."""
+        self._services.peers.answer(AssignTask, self._answer)
+
+    async def _answer(self, heard: Heard[AssignTask]) -> TaskAnswer:
+        order = heard.message.assignment.assignment
+        try:
+            await self._take(heard)
+        except Refusal as refusal:
+            code, message = refusal.code, refusal.message
+        except InvalidInput as error:
+            code, message = "malformed", str(error)
+        except RecoverableError as error:
+            code, message = "unavailable", str(error)
+        else:
+            return TaskAnswer(task_key=order.task_key, attempt=order.attempt, is_accepted=True, code="ok", message="")
+        self._log.warning("assignment refused", task_key=order.task_key, code=code, reason=message)
+        return TaskAnswer(
+            task_key=order.task_key, attempt=order.attempt, is_accepted=False, code=code, message=message[:200]
+        )
+
+    async def _take(self, heard: Heard[AssignTask]) -> None:
+        services, signed = self._services, heard.message.assignment
+        order = signed.assignment
+        if await services.store.performances.get(order.task_key, order.attempt) is not None:
+            return
+        body = _body(heard.message.body)
+        self._check_order(heard, body)
+        await self._check_engine(heard, body)
+        await self._check_election(heard)
+        await self._check_job(heard, body)
+        if len(await services.store.performances.list_open()) >= self._tasks_at_once:
+            raise Refusal("busy", f"{self._tasks_at_once} tasks are being executed already")
+        performance = Performance(
+            signed=signed,
+            body=heard.message.body,
+            evidence=_object(heard.message.evidence, "evidence"),
+            status=PerformanceStatus.ACCEPTED,
+        )
+        if await services.store.performances.insert(performance):
+            self._log.info("assignment accepted", task_key=order.task_key, attempt=order.attempt)
+            await services.bus.publish(AssignmentReceived(order.task_key))
+
+    def _check_order(self, heard: Heard[AssignTask], body: JobBody) -> None:
+        signed = heard.message.assignment
+        order = signed.assignment
+        if order.performer != self._identity.address:
+            raise Refusal("not_mine", f"the assignment is for {checksum(order.performer)}")
+        if body.job_id != signed.job_id or order.task_key != task_key(signed.job_id, signed.firing):
+            raise Refusal("task_key", "the task key is not the digest of this job and firing")
+        if order.not_after <= self._services.clock.now():
+            raise Refusal("expired", f"the assignment was valid until {order.not_after}")
+        fault = trigger_fault(body, signed.firing)
+        if fault:
+            raise Refusal("trigger_false", fault)
+
+    async def _check_engine(self, heard: Heard[AssignTask], body: JobBody) -> None:
+        services, signed = self._services, heard.message.assignment
+        action_chain = services.network.action_chains.get(body.action.chain_id)
+        if action_chain is None:
+            raise Refusal("wrong_chain", f"chain {body.action.chain_id} is not part of network {services.network.name}")
+        digest = assignment_digest(signed.assignment, action_chain.chain_id, action_chain.task_execution_hub)
+        engine = signer_of(digest, signed.signature)
+        if engine is None or engine != heard.sender or not await services.operators.is_engine(engine):
+            raise Refusal("assignment_forged", "the assignment is not signed by the engine that sent it")
+
+    async def _check_election(self, heard: Heard[AssignTask]) -> None:
+        services, signed = self._services, heard.message.assignment
+        by_id = {operator.operator_id: operator for operator in await services.operators.active()}
+        if not by_id.keys() >= set(signed.roster) or len(set(signed.roster)) != len(signed.roster):
+            raise Refusal("roster_unknown", "the draw was made over operators that are not active here")
+        roster = [by_id[operator_id] for operator_id in signed.roster]
+        order = signed.assignment
+        ranks = draw(roster, duty=Duty.PERFORMER, task_key=order.task_key, seed_block_hash=signed.seed_block_hash)
+        if order.attempt < 1 or not ranks or ranks[(order.attempt - 1) % len(ranks)].address != order.performer:
+            raise Refusal("election", f"the draw of attempt {order.attempt} elects somebody else")
+
+    async def _check_job(self, heard: Heard[AssignTask], body: JobBody) -> None:
+        services = self._services
+        expected_data(body)
+        action_chain = services.network.action_chains[body.action.chain_id]
+        entry = await read_entry(services.chain(action_chain.chain_id), action_chain, body.job_id)
+        if not entry.is_active or entry.owner != body.owner:
+            raise Refusal("job_inactive", "the registry knows no such active job of this owner")
+        if body.mandate is None:
+            return
+        digest = mandate_digest(body.mandate.mandate, action_chain.chain_id, action_chain.task_execution_hub)
+        if signer_of(digest, body.mandate.signature) != entry.owner:
+            raise Refusal("mandate_forged", "the mandate is not signed by the job's owner")
+
+
+def _body(content: bytes) -> JobBody:
+    return parse_body(_object(content, "body"))
+
+
+def _object(content: bytes, field: str) -> dict[str, object]:
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(field, f"is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise InvalidInput(field, "is not a JSON object")
+    return value
