@@ -1,0 +1,363 @@
+"""A job body in JSON, as the published SDK writes it and as peers hand it on, and what the registry's hash binds of it.
+
+Parsing is strict about every field it uses and silent about the others; dumping writes all fields and nothing else, so
+`parse_body(dump_body(b)) == b`. The JobRegistry's hash binds title, definition, time frame, target and `registry_data`.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Final, assert_never
+
+from triggerx.core.canonical import Json, canonical_json
+from triggerx.core.errors import InvalidInput
+from triggerx.core.job import (
+    Action,
+    ConditionTrigger,
+    EventTrigger,
+    JobBody,
+    JobId,
+    ScheduleType,
+    TaskDefinition,
+    TimeTrigger,
+    Trigger,
+)
+from triggerx.core.job_fields import (
+    Fields,
+    check_text,
+    exact_integer,
+    kind_of,
+    read_address,
+    read_decimal,
+    read_flag,
+    read_integer,
+    read_text,
+    shown,
+)
+from triggerx.core.mandate import dump_mandate, parse_mandate
+from triggerx.core.schedule import dump_schedule, parse_interval, parse_schedule
+from triggerx.evm.abi import ArgumentError, Function, encode, encode_arguments, function_from_abi
+from triggerx.evm.keccak import keccak256
+from triggerx.evm.types import ZERO_ADDRESS, Address, ChainId, Hash32, checksum
+
+BODY_BYTES_MAX: Final = 128 * 1024  # a task document holds body and calldata and may have 256 kB
+ABI_BYTES_MAX: Final = 96 * 1024  # the largest published ABIs have about 60 kB; only one function of it is used
+CALLDATA_BYTES_MAX: Final = 32 * 1024  # twice that as hexadecimal in the task document, and 0.5 M gas of calldata
+ARGUMENTS_MAX: Final = 64  # the EVM's stack lets no compiler take more than about 16
+TITLE_BYTES_MAX: Final = 256  # a line to read; it is stored on chain, where every word costs gas
+FUNCTION_BYTES_MAX: Final = 1_024  # a signature with a few structs
+URL_BYTES_MAX: Final = 2_048  # what browsers and gateways take
+FILTER_BYTES_MAX: Final = 4_096  # a filter compares with one value of an event
+LANGUAGE_BYTES_MAX: Final = 32
+TIME_FRAME_S_MAX: Final = 10 * 366 * 86_400  # ten years: a forgotten job ends
+
+CONDITION_TYPES: Final = frozenset(
+    {"greater_than", "less_than", "between", "equals", "not_equals", "greater_equal", "less_equal"}
+)
+SOURCE_TYPES: Final = frozenset({"api", "oracle", "static", "websocket"})
+
+_TIME: Final = frozenset({TaskDefinition.TIME_STATIC, TaskDefinition.TIME_DYNAMIC})
+_EVENT: Final = frozenset({TaskDefinition.EVENT_STATIC, TaskDefinition.EVENT_DYNAMIC})
+_CONDITION: Final = frozenset({TaskDefinition.CONDITION_STATIC, TaskDefinition.CONDITION_DYNAMIC})
+_STATIC: Final = frozenset({TaskDefinition.TIME_STATIC, TaskDefinition.EVENT_STATIC, TaskDefinition.CONDITION_STATIC})
+
+
+def parse_body(raw: Fields) -> JobBody:
+    """Read one job as the SDK posts it or `dump_body` writes it; raises `InvalidInput` naming the first wrong field.
+
+    Balances, `is_imua` and unknown fields are ignored. Text is kept as it is, for the registry's hash binds its bytes.
+    """
+    definition = TaskDefinition(read_integer(raw, "task_definition_id", low=1, high=7))
+    time_frame_s = read_integer(raw, "time_frame", low=1, high=TIME_FRAME_S_MAX)
+    job_id = read_integer(raw, "job_id", low=1, high=(1 << 256) - 1)
+    created_chain_id = _chain_id(raw, "created_chain_id")
+    if chain_id_of(job_id) != created_chain_id:
+        raise InvalidInput("created_chain_id", f"is {created_chain_id}, but the job id was made on another chain")
+    mandate = raw.get("mandate")
+    body = JobBody(
+        job_id=JobId(job_id),
+        owner=read_address(raw, "user_address"),
+        title=read_text(raw, "job_title", bytes_max=TITLE_BYTES_MAX),
+        task_definition_id=definition,
+        created_chain_id=created_chain_id,
+        time_frame_s=time_frame_s,
+        recurring=read_flag(raw, "recurring"),
+        trigger=_parse_trigger(raw, definition, time_frame_s),
+        action=_parse_action(raw, definition),
+        priority=read_integer(raw, "priority", low=1, high=3, default=2),
+        security=read_integer(raw, "security", low=1, high=4, default=4),
+        link_job_id=_link(raw),
+        chain_status=read_integer(raw, "chain_status", low=0, high=2, default=0),
+        cost_prediction=read_decimal(raw, "job_cost_prediction", default="0"),
+        mandate=None if mandate is None else parse_mandate(mandate),
+    )
+    if definition in _STATIC:
+        static_calldata(body)
+    length = len(encode_body(body))
+    if length > BODY_BYTES_MAX:
+        raise InvalidInput("abi", f"the job takes {length} bytes, of {BODY_BYTES_MAX} at most: leave unused parts out")
+    return body
+
+
+def dump_body(body: JobBody) -> dict[str, Json]:
+    """Write the JSON form peers hand on: ids and other wide numbers as decimal strings, addresses checksummed."""
+    action = body.action
+    return {
+        "job_id": str(body.job_id),
+        "user_address": checksum(body.owner),
+        "job_title": body.title,
+        "task_definition_id": int(body.task_definition_id),
+        "created_chain_id": str(body.created_chain_id),
+        "time_frame": body.time_frame_s,
+        "recurring": body.recurring,
+        "job_cost_prediction": body.cost_prediction,
+        "priority": body.priority,
+        "security": body.security,
+        "link_job_id": "-1" if body.link_job_id is None else str(body.link_job_id),
+        "chain_status": body.chain_status,
+        "target_chain_id": str(action.chain_id),
+        "target_contract_address": checksum(action.target),
+        "target_function": action.function,
+        "abi": action.abi,
+        "arg_type": 1 if body.task_definition_id in _STATIC else 2,
+        "arguments": list(action.arguments),
+        "dynamic_arguments_script_url": action.script_url,
+        "language": action.language,
+        "is_safe": action.safe_address is not None,
+        "safe_address": "" if action.safe_address is None else checksum(action.safe_address),
+        "mandate": None if body.mandate is None else dump_mandate(body.mandate),
+        **_dump_trigger(body.trigger),
+    }
+
+
+def encode_body(body: JobBody) -> bytes:
+    """Write the canonical JSON that travels with an assignment; the same body always gives the same bytes."""
+    return canonical_json(dump_body(body))
+
+
+def decode_body(content: bytes) -> JobBody:
+    """Read what `encode_body` writes; raises `InvalidInput` for anything that is not exactly that."""
+    if len(content) > BODY_BYTES_MAX:
+        raise InvalidInput("body", f"has {len(content)} bytes, more than the {BODY_BYTES_MAX} allowed")
+    try:
+        raw = json.loads(content, parse_float=Decimal)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput("body", "is not JSON") from error
+    if not isinstance(raw, dict):
+        raise InvalidInput("body", f"expected an object, got {kind_of(raw)}")
+    body = parse_body(raw)
+    if encode_body(body) != content:
+        raise InvalidInput("body", "is not in canonical form, or has unknown fields")
+    return body
+
+
+def target_function(body: JobBody) -> Function:
+    """Return the action's function from its ABI; raises `InvalidInput` where the ABI has none or several of it."""
+    try:
+        return function_from_abi(body.action.abi, body.action.function)
+    except ValueError as error:
+        field = "abi" if "JSON" in str(error) or "ABI" not in str(error) else "target_function"
+        raise InvalidInput(field, str(error)) from error
+
+
+def static_calldata(body: JobBody) -> bytes:
+    """Return the calldata of the textual arguments; raises `InvalidInput` naming the `arguments[i]` that is wrong."""
+    function = target_function(body)
+    try:
+        calldata = encode_arguments(function, body.action.arguments)
+    except ArgumentError as error:
+        raise InvalidInput(f"arguments[{error.index}]", f"expected {error.expected}") from error
+    if len(calldata) > CALLDATA_BYTES_MAX:
+        raise InvalidInput("arguments", f"take {len(calldata)} bytes as calldata, of {CALLDATA_BYTES_MAX} at most")
+    return calldata
+
+
+def registry_data(body: JobBody) -> bytes:
+    """Return the `data` of `JobRegistry.createJob` for this body: what the published SDK encodes for its definition."""
+    interval_s = body.trigger.interval_s if isinstance(body.trigger, TimeTrigger) else 0
+    script = keccak256(body.action.script_url.encode())
+    match body.task_definition_id:
+        case TaskDefinition.TIME_STATIC:
+            return encode(("uint256",), (interval_s,))
+        case TaskDefinition.TIME_DYNAMIC:
+            return encode(("uint256", "bytes32"), (interval_s, script))
+        case TaskDefinition.EVENT_STATIC | TaskDefinition.CONDITION_STATIC:
+            return encode(("bool",), (body.recurring,))
+        case TaskDefinition.EVENT_DYNAMIC | TaskDefinition.CONDITION_DYNAMIC:
+            return encode(("bool", "bytes32"), (body.recurring, script))
+        case TaskDefinition.CUSTOM_SCRIPT:
+            return encode(("uint256", "bytes32", "string"), (interval_s, script, body.action.language))
+        case _:
+            assert_never(body.task_definition_id)
+
+
+def expected_job_hash(body: JobBody) -> Hash32:
+    """Return the hash the registry must hold: `keccak256(abi.encode(name, jobType, timeFrame, target, data))`."""
+    values = (body.title, int(body.task_definition_id), body.time_frame_s, body.action.target, registry_data(body))
+    return keccak256(encode(("string", "uint8", "uint256", "address", "bytes"), values))
+
+
+def created_at_of(job_id: int) -> int:
+    """Return the unix second inside a job id: the 64 bits below the chain's 32 (JobRegistry.unpackJobId)."""
+    return job_id >> 160 & (1 << 64) - 1
+
+
+def chain_id_of(job_id: int) -> ChainId:
+    """Return the chain inside a job id: its highest 32 bits (JobRegistry.unpackJobId)."""
+    return ChainId(job_id >> 224)
+
+
+def _parse_trigger(raw: Fields, definition: TaskDefinition, time_frame_s: int) -> Trigger:
+    if definition in _TIME:
+        return parse_schedule(raw, time_frame_s=time_frame_s)
+    if definition in _EVENT:
+        return EventTrigger(
+            chain_id=_chain_id(raw, "trigger_chain_id"),
+            contract=read_address(raw, "trigger_contract_address"),
+            event=_required(raw, "trigger_event", FUNCTION_BYTES_MAX),
+            filter_name=read_text(raw, "event_filter_para_name", bytes_max=FUNCTION_BYTES_MAX, default=""),
+            filter_value=read_text(raw, "event_filter_value", bytes_max=FILTER_BYTES_MAX, default=""),
+        )
+    if definition in _CONDITION:
+        return _parse_condition(raw)
+    interval_s = parse_interval(raw, time_frame_s=time_frame_s)
+    return TimeTrigger(schedule_type=ScheduleType.INTERVAL, interval_s=interval_s)
+
+
+def _parse_condition(raw: Fields) -> ConditionTrigger:
+    condition = ConditionTrigger(
+        condition_type=_one_of(raw, "condition_type", CONDITION_TYPES),
+        source_type=_one_of(raw, "value_source_type", SOURCE_TYPES),
+        source_url=_required(raw, "value_source_url", URL_BYTES_MAX),
+        selected_key_route=read_text(raw, "selected_key_route", bytes_max=FUNCTION_BYTES_MAX, default=""),
+        upper_limit=read_decimal(raw, "upper_limit", default="0"),
+        lower_limit=read_decimal(raw, "lower_limit", default="0"),
+    )
+    if condition.condition_type == "between" and Decimal(condition.upper_limit) < Decimal(condition.lower_limit):
+        raise InvalidInput("upper_limit", f"is {condition.upper_limit}, below lower_limit {condition.lower_limit}")
+    return condition
+
+
+def _parse_action(raw: Fields, definition: TaskDefinition) -> Action:
+    is_static, is_custom = definition in _STATIC, definition is TaskDefinition.CUSTOM_SCRIPT
+    arg_type = read_integer(raw, "arg_type", low=1, high=2, default=1 if is_static else 2)
+    if (arg_type == 1) != is_static:
+        raise InvalidInput("arg_type", f"is {arg_type}, which is not task definition {int(definition)}'s")
+    script_url = read_text(raw, "dynamic_arguments_script_url", bytes_max=URL_BYTES_MAX, default="")
+    if bool(script_url) == is_static:
+        wanted = "no script" if is_static else "the script's URL"
+        raise InvalidInput("dynamic_arguments_script_url", f"expected {wanted} for task definition {int(definition)}")
+    language = read_text(raw, "language", bytes_max=LANGUAGE_BYTES_MAX, default="")
+    if is_custom and not language:
+        raise InvalidInput("language", "is missing: a custom script is registered with its language")
+    reader = _optional if is_custom else _required
+    return Action(
+        chain_id=_chain_id(raw, "target_chain_id"),
+        target=_target(raw, is_custom=is_custom),
+        function=reader(raw, "target_function", FUNCTION_BYTES_MAX),
+        abi=reader(raw, "abi", ABI_BYTES_MAX),
+        arguments=_arguments(raw),
+        script_url=script_url,
+        language=language,
+        safe_address=read_address(raw, "safe_address") if read_flag(raw, "is_safe") else None,
+    )
+
+
+def _dump_trigger(trigger: Trigger) -> dict[str, Json]:
+    match trigger:
+        case TimeTrigger():
+            return dump_schedule(trigger)
+        case EventTrigger():
+            return {
+                "trigger_chain_id": str(trigger.chain_id),
+                "trigger_contract_address": checksum(trigger.contract),
+                "trigger_event": trigger.event,
+                "event_filter_para_name": trigger.filter_name,
+                "event_filter_value": trigger.filter_value,
+            }
+        case ConditionTrigger():
+            return {
+                "condition_type": trigger.condition_type,
+                "value_source_type": trigger.source_type,
+                "value_source_url": trigger.source_url,
+                "selected_key_route": trigger.selected_key_route,
+                "upper_limit": trigger.upper_limit,
+                "lower_limit": trigger.lower_limit,
+            }
+        case _:
+            assert_never(trigger)
+
+
+def _chain_id(raw: Fields, field: str) -> ChainId:
+    # 32 bits: that is the width of the chain's part in a job id.
+    return ChainId(read_integer(raw, field, low=1, high=(1 << 32) - 1))
+
+
+def _link(raw: Fields) -> JobId | None:
+    number = read_integer(raw, "link_job_id", low=-1, high=(1 << 256) - 1, default=-1)
+    return None if number <= 0 else JobId(number)
+
+
+def _required(raw: Fields, field: str, bytes_max: int) -> str:
+    value = read_text(raw, field, bytes_max=bytes_max)
+    if not value.strip():
+        raise InvalidInput(field, "is empty")
+    return value
+
+
+def _optional(raw: Fields, field: str, bytes_max: int) -> str:
+    return read_text(raw, field, bytes_max=bytes_max, default="")
+
+
+def _one_of(raw: Fields, field: str, words: frozenset[str]) -> str:
+    value = read_text(raw, field, bytes_max=32).lower()
+    if value not in words:
+        raise InvalidInput(field, f"expected one of {', '.join(sorted(words))}, got {shown(value)}")
+    return value
+
+
+def _target(raw: Fields, *, is_custom: bool) -> Address:
+    if is_custom and raw.get("target_contract_address") in (None, ""):
+        return ZERO_ADDRESS
+    return read_address(raw, "target_contract_address")
+
+
+def _arguments(raw: Fields) -> tuple[str, ...]:
+    value = raw.get("arguments")
+    if value is None:
+        return ()
+    if not isinstance(value, list | tuple):
+        raise InvalidInput("arguments", f"expected a list, got {kind_of(value)}")
+    if len(value) > ARGUMENTS_MAX:
+        raise InvalidInput("arguments", f"expected at most {ARGUMENTS_MAX}, got {len(value)}")
+    return tuple(_argument(item, f"arguments[{place}]") for place, item in enumerate(value))
+
+
+def _argument(item: object, field: str) -> str:
+    """One argument as the text the ABI encoder reads; numbers, booleans, lists and objects become their JSON."""
+    if isinstance(item, str):
+        text = item
+    else:
+        try:
+            text = json.dumps(_exact(item, field), separators=(",", ":"), ensure_ascii=False)
+        except RecursionError as error:
+            raise InvalidInput(field, "is nested too deeply") from error
+    check_text(text, field, bytes_max=BODY_BYTES_MAX)
+    return text
+
+
+def _exact(item: object, field: str) -> object:
+    match item:
+        case bool() | str():
+            return item
+        case int() | float() | Decimal():
+            number = exact_integer(item)
+            if number is None or number.bit_length() > 256:
+                raise InvalidInput(field, f"expected a whole number of at most 256 bits, got {shown(item)}")
+            return number
+        case Mapping():
+            return {str(key): _exact(value, field) for key, value in item.items()}
+        case Sequence():
+            return [_exact(value, field) for value in item]
+        case _:
+            raise InvalidInput(field, f"expected text, a number, a list or an object, got {kind_of(item)}")
