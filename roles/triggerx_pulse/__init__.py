@@ -1,0 +1,1 @@
+"""Pulse: knows which keepers are alive, and tells their operators when they are not."""

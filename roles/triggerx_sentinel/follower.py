@@ -1,0 +1,80 @@
+"""One follower: confirmed ranges of one contract's logs into the store, each range with its cursor or not at all."""
+
+from collections.abc import Sequence
+from typing import NoReturn, Protocol
+
+from triggerx.core.errors import InvalidInput, UnrecoverableError
+from triggerx.events import Event
+from triggerx.evm.abi import DecodeError
+from triggerx.evm.types import to_hex
+from triggerx.ports.chain import Chain, Log, LogFilter
+from triggerx.ports.store import Queries
+from triggerx.role import Services
+
+
+class Prepared(Protocol):
+    """What one log means, with everything looked up that the network was needed for."""
+
+    async def store(self, queries: Queries) -> Sequence[Event]:
+        """Write it; returns the bus events for after the commit. Writing the same log again changes nothing."""
+        ...
+
+
+class LogReader(Protocol):
+    """Knows the logs of one contract."""
+
+    @property
+    def wanted(self) -> LogFilter:
+        """Which logs to follow."""
+        ...
+
+    async def prepare(self, log: Log) -> Prepared | None:
+        """Look up what is needed outside a transaction; None for a log that means nothing here."""
+        ...
+
+
+class Follower:
+    """Runs one reader over one chain from its stored cursor on."""
+
+    def __init__(  # noqa: PLR0913  # one composition call; every argument is a fact of its own
+        self, services: Services, *, name: str, chain: Chain, reader: LogReader, start_block: int, confirmations: int
+    ) -> None:
+        self._services = services
+        self._name = name
+        self._chain = chain
+        self._reader = reader
+        self._start_block = start_block
+        self._confirmations = confirmations
+        self._log = services.log.bind(loop=name)
+
+    async def run(self) -> NoReturn:
+        """Follow, for ever."""
+        store = self._services.store
+        batches = self._chain.confirmed_logs(
+            self._reader.wanted,
+            after=await store.cursors.get(self._name),
+            start_block=self._start_block,
+            confirmations=self._confirmations,
+        )
+        async for batch in batches:
+            prepared = [(log, found) for log in batch.logs if (found := await self._prepare(log)) is not None]
+            events: list[Event] = []
+            async with store.transaction() as queries:
+                for _, found in prepared:
+                    events.extend(await found.store(queries))
+                await queries.cursors.set(self._name, batch.cursor)
+            for event in events:
+                await self._services.bus.publish(event)
+        raise UnrecoverableError(f"the follower {self._name} ended, which it may not")
+
+    async def _prepare(self, log: Log) -> Prepared | None:
+        """Prepare one log; one that cannot be understood is set aside so that the others go on."""
+        try:
+            return await self._reader.prepare(log)
+        except (InvalidInput, DecodeError) as error:
+            subject = f"log:{self._chain.chain_id}:{to_hex(log.tx_hash)}:{log.log_index}"
+            self._log.error("log quarantined", subject=subject, reason=str(error))
+            await self._services.store.quarantine.add(
+                kind="log", subject=subject, reason=str(error), content=log.data, now=self._services.clock.now()
+            )
+            return None
