@@ -1,0 +1,26 @@
+"""What an operator decides: files, environment and options become one frozen `Config`, or one clear refusal."""
+
+from triggerx.node.config.load import ConfigSource, load_config
+from triggerx.node.config.reading import Table
+from triggerx.node.config.tables import (
+    ChainConfig,
+    Config,
+    KeysConfig,
+    LogConfig,
+    NotifiersConfig,
+    PeersConfig,
+    StoreConfig,
+)
+
+__all__ = [
+    "ChainConfig",
+    "Config",
+    "ConfigSource",
+    "KeysConfig",
+    "LogConfig",
+    "NotifiersConfig",
+    "PeersConfig",
+    "StoreConfig",
+    "Table",
+    "load_config",
+]

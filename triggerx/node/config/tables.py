@@ -1,0 +1,115 @@
+"""Every table of triggerx.toml as a frozen dataclass; a field's docstring is its line in the example file."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Final
+
+from triggerx.core.network import Network
+from triggerx.evm.types import ChainId
+from triggerx.node.config.reading import Table
+from triggerx.node.log import LogFormat, LogLevel
+
+URL_SCHEMES: Final = ("http://", "https://", "ws://", "wss://")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogConfig:
+    """What the node writes to standard error."""
+
+    level: LogLevel = "info"
+    """The least that is written: "debug", "info", "warning" or "error"."""
+    format: LogFormat = "text"
+    """"text" for people, "json" for machines (one document a line)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreConfig:
+    """Where the node keeps its facts."""
+
+    url: str = ""
+    """Empty: SQLite in the data directory. Or postgresql://USER@HOST:PORT/DATABASE."""
+
+    def __post_init__(self) -> None:
+        if self.url and not self.url.startswith(("sqlite:", "postgresql://", "postgres://")):
+            raise ValueError("url: expected nothing, sqlite:///PATH or postgresql://USER@HOST:PORT/DATABASE")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeysConfig:
+    """Private keys: files with 64 hexadecimal digits that only their owner can read (chmod 600)."""
+
+    engine_file: Path | None = None
+    """The engine's key; the network's profile or its hub must know the address."""
+    keeper_file: Path | None = None
+    """The operator's consensus key: signs votes and messages, and pays for transactions."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeersConfig:
+    """How the node takes part in the peer network."""
+
+    listen: tuple[str, ...] = ("/ip4/127.0.0.1/tcp/0",)
+    """Multiaddresses to listen on; port 0 takes a free one."""
+    announce: tuple[str, ...] = ()
+    """Multiaddresses others shall dial, where they differ from `listen` (behind a router)."""
+    bootstrap: tuple[str, ...] = ()
+    """Peers to start from, each ending in /p2p/PEER_ID, beside those of the network's profile."""
+
+    def __post_init__(self) -> None:
+        for name in ("listen", "announce", "bootstrap"):
+            for address in getattr(self, name):
+                if not address.startswith("/"):
+                    raise ValueError(
+                        f"{name}: expected multiaddresses such as /ip4/127.0.0.1/tcp/4001, got {address!r}"
+                    )
+        for address in self.bootstrap:
+            if "/p2p/" not in address:
+                raise ValueError(f"bootstrap: expected an address that ends in /p2p/PEER_ID, got {address!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainConfig:
+    """How the node reaches one chain."""
+
+    rpc_urls: tuple[str, ...]
+    """JSON-RPC endpoints, the preferred one first; the others are asked when it does not answer."""
+
+    def __post_init__(self) -> None:
+        if not self.rpc_urls:
+            raise ValueError("rpc_urls: expected at least one URL")
+        for number, url in enumerate(self.rpc_urls, start=1):
+            if not url.startswith(URL_SCHEMES):
+                raise ValueError(f"rpc_urls: expected URLs of {', '.join(URL_SCHEMES)}; number {number} is none")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotifiersConfig:
+    """How operators are told what concerns them."""
+
+    log: bool = True
+    """Write notices to the log."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """A whole configuration. `network` is None when none was named; `roles` holds each role's table, not yet read.
+
+    A role's table is read when its role is loaded, because only the roles asked for are imported.
+    """
+
+    data_dir: Path
+    network: Network | None = None
+    log: LogConfig = field(default_factory=LogConfig)
+    store: StoreConfig = field(default_factory=StoreConfig)
+    keys: KeysConfig = field(default_factory=KeysConfig)
+    peers: PeersConfig = field(default_factory=PeersConfig)
+    chains: Mapping[ChainId, ChainConfig] = field(default_factory=dict)
+    notifiers: NotifiersConfig = field(default_factory=NotifiersConfig)
+    roles: Mapping[str, Table] = field(default_factory=dict)
+    source: str = "the program"
+    """The file it was read from, for messages."""
+
+
+RESERVED_TABLES: Final = frozenset(each.name for each in fields(Config)) - {"roles", "source"}
+"""Keys of the root that no role may have as its name."""
