@@ -51,7 +51,7 @@ def from_hex(text: str) -> bytes:
 
 
 def parse_address(value: str | bytes) -> Address:
-    """An address from 20 raw bytes or `0x` and 40 hexadecimal digits; any case is accepted, the checksum not checked."""
+    """An address from 20 raw bytes or `0x` and 40 hexadecimal digits; any case is accepted, no checksum demanded."""
     return Address(_fixed(value, ADDRESS_BYTES, "an address"))
 
 

@@ -194,7 +194,9 @@ class _Decoder:
         """An offset or a length: it cannot exceed the data it speaks of."""
         number = int.from_bytes(self._take(start, _WORD), "big")
         if number > len(self._data):
-            raise DecodeError(f"expected an offset or length within {len(self._data)} bytes at byte {start}, got {number}")
+            raise DecodeError(
+                f"expected an offset or length of at most {len(self._data)} at byte {start}, got {number}"
+            )
         return number
 
     def _take(self, start: int, length: int) -> bytes:
@@ -203,5 +205,5 @@ class _Decoder:
             raise DecodeError(f"expected {length} bytes at byte {start}, the data ends at {len(self._data)}")
         self._budget -= length
         if self._budget < 0:
-            raise DecodeError("expected an encoding whose parts do not overlap, the offsets make it larger than its data")
+            raise DecodeError("expected parts that do not overlap, the offsets make the values larger than the data")
         return bytes(self._data[start:end])

@@ -49,7 +49,7 @@ class Function:
         return decode_tuple(self.inputs, calldata[4:])
 
     def decode_output(self, data: bytes) -> tuple[object, ...]:
-        """The results in returned data, always a tuple; `DecodeError` when it does not fit (an empty answer as well)."""
+        """The results in returned data, always a tuple; `DecodeError` when it does not fit, as an empty answer."""
         return decode_tuple(self.outputs, data)
 
 

@@ -77,7 +77,8 @@ def function_from_abi(abi_json: str, name: str) -> Function:
     found: dict[str, Function] = {}
     for entry in entries:
         if isinstance(entry, Mapping) and entry.get("type", "function") == "function" and entry.get("name") == bare:
-            function = Function(name=bare, inputs=_tuple(entry.get("inputs", [])), outputs=_tuple(entry.get("outputs", [])))
+            inputs, outputs = _tuple(entry.get("inputs", [])), _tuple(entry.get("outputs", []))
+            function = Function(name=bare, inputs=inputs, outputs=outputs)
             if wanted is None or function.signature == wanted:
                 found[function.signature] = function
     if not found:

@@ -13,6 +13,7 @@ from typing import Final
 SIGNATURE_CHARS_MAX: Final = 8_192  # the largest real signature is near 1,000; a job's author may send any text
 DEPTH_MAX: Final = 12  # tuples and arrays within each other; keeps recursion far from the interpreter's limit
 FIXED_LENGTH_MAX: Final = 65_536  # elements of a T[k]; more would not fit into a block's calldata
+LENGTH_DIGITS_MAX: Final = 5
 
 _TOKEN: Final = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*|\d+|[()\[\],]|\s+")
 _ELEMENTARY: Final = re.compile(r"(uint|int|bytes)([1-9]\d*)?|address|bool|string|function")
@@ -51,7 +52,7 @@ class Tuple:
     dynamic: bool = field(init=False)
     head_bytes: int = field(init=False)
 
-    def __post_init__(self) -> None:  # noqa: D105
+    def __post_init__(self) -> None:
         object.__setattr__(self, "text", f"({','.join(component.text for component in self.components)})")
         object.__setattr__(self, "dynamic", any(component.dynamic for component in self.components))
         object.__setattr__(self, "head_bytes", 32 if self.dynamic else sum(c.head_bytes for c in self.components))
@@ -227,16 +228,16 @@ def _type(tokens: _Tokens, depth: int) -> AbiType:
         else:
             parsed = elementary(word)
     while tokens.peek() == "[":
-        tokens.next()
+        tokens.expect("[")
         depth += 1
         if depth > DEPTH_MAX:
             raise ValueError(f"expected at most {DEPTH_MAX} types within each other, got more in {tokens.shown()}")
-        word = tokens.next()
-        if word == "]":
+        length = tokens.next()
+        if length == "]":
             parsed = array_of(parsed, None)
             continue
-        if word is None or not word.isdigit():
-            raise ValueError(f"expected an array length, got {word or 'the end'!r} in {tokens.shown()}")
-        parsed = array_of(parsed, int(word))
+        if length is None or not (length.isdigit() and len(length) <= LENGTH_DIGITS_MAX):
+            raise ValueError(f"expected an array length, got {length or 'the end'!r} in {tokens.shown()}")
+        parsed = array_of(parsed, int(length))
         tokens.expect("]")
     return parsed

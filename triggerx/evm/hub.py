@@ -1,0 +1,155 @@
+"""What the guarded execution hub signs and hashes: firings, mandates, assignments and quorum approvals.
+
+Field order and types are those of TaskExecutionHub's structs; the EIP-712 domain is
+`{name: "triggerx", version: "1", chainId, verifyingContract: hub}`. A value that its Solidity type cannot hold is a
+`ValueError` from the function that hashes it.
+"""
+
+from dataclasses import dataclass, fields
+from enum import IntEnum
+from functools import lru_cache
+from typing import Final, Self
+
+from triggerx.evm.abi.codec import encode
+from triggerx.evm.keccak import Hash32, keccak256
+from triggerx.evm.typed import digest, domain_separator, struct_hash
+from triggerx.evm.types import ZERO_HASH, Address, ChainId, Wei
+
+DOMAIN_NAME: Final = "triggerx"
+DOMAIN_VERSION: Final = "1"
+APPROVAL_DOMAIN: Final = Hash32(bytes.fromhex("4153843462feb3e802c8e1d6650cec9af485ec4352f4666dc712b137b0d09556"))
+"""keccak256("TriggerXHubApproval"), the BLS domain of quorum approvals; a test holds it equal."""
+
+MANDATE_TYPE: Final = (
+    "Mandate(uint256 jobId,bytes32 jobHash,uint256 version,address owner,address target,bytes4 selector,"
+    "bytes32 calldataHash,uint256 valueMax,uint256 feeMax,uint256 innerGasMin,uint32 runsMax,uint32 spacing,"
+    "uint8 attemptsMax,uint8 security,uint64 notBefore,uint64 expiry)"
+)
+ASSIGNMENT_TYPE: Final = "Assignment(bytes32 taskKey,address performer,uint8 attempt,uint64 notBefore,uint64 notAfter)"
+
+
+class FiringKind(IntEnum):
+    """What made a job fire; the number is `Firing.kind` on chain."""
+
+    TIME = 1
+    EVENT = 2
+    CONDITION = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Firing:
+    """One reason for one run of a job: what it is made of is what makes it the same firing everywhere."""
+
+    kind: int
+    index: int
+    chain_id: ChainId
+    tx_hash: Hash32
+
+    @classmethod
+    def time(cls, due: int) -> Self:
+        """The schedule's slot that is due at this unix second."""
+        return cls(kind=FiringKind.TIME, index=due, chain_id=ChainId(0), tx_hash=ZERO_HASH)
+
+    @classmethod
+    def event(cls, chain_id: ChainId, tx_hash: Hash32, ordinal: int) -> Self:
+        """The log at this place (from 0) in its transaction's receipt: the same wherever a reorg mines it again."""
+        return cls(kind=FiringKind.EVENT, index=ordinal, chain_id=chain_id, tx_hash=tx_hash)
+
+    @classmethod
+    def condition(cls, edge: int) -> Self:
+        """The numbered change of a condition from false to true."""
+        return cls(kind=FiringKind.CONDITION, index=edge, chain_id=ChainId(0), tx_hash=ZERO_HASH)
+
+    def as_tuple(self) -> tuple[int, int, int, bytes]:
+        """The struct's fields for ABI encoding."""
+        return int(self.kind), self.index, self.chain_id, self.tx_hash
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mandate:
+    """What a job's owner allows the hub to do in their name.
+
+    `version` is JobRegistry.getJob(jobId).lastUpdatedAt; `calldata_hash` is zero when the arguments are dynamic, so
+    that only `selector` binds; `value_max` and `fee_max` are wei an attempt; `spacing` seconds between two firings'
+    runs; `runs_max` counts successful keys; `attempts_max` attempts a key; `not_before` and `expiry` unix seconds.
+    """
+
+    job_id: int
+    job_hash: Hash32
+    version: int
+    owner: Address
+    target: Address
+    selector: bytes
+    calldata_hash: Hash32
+    value_max: Wei
+    fee_max: Wei
+    inner_gas_min: int
+    runs_max: int
+    spacing: int
+    attempts_max: int
+    security: int
+    not_before: int
+    expiry: int
+
+    def as_tuple(self) -> tuple[object, ...]:
+        """The struct's 16 fields for ABI encoding."""
+        return tuple(getattr(self, field.name) for field in fields(self))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """An engine's order: this performer may make this attempt at this task within these unix seconds."""
+
+    task_key: Hash32
+    performer: Address
+    attempt: int
+    not_before: int
+    not_after: int
+
+    def as_tuple(self) -> tuple[object, ...]:
+        """The struct's 5 fields for ABI encoding."""
+        return tuple(getattr(self, field.name) for field in fields(self))
+
+
+def task_key(job_id: int, firing: Firing) -> Hash32:
+    """The identity of one run: the hub executes it successfully at most once."""
+    return keccak256(
+        encode(("uint256", "uint8", "uint256", "uint256", "bytes32"), (job_id, *firing.as_tuple())),
+    )
+
+
+def mandate_digest(mandate: Mandate, chain_id: ChainId, hub: Address) -> Hash32:
+    """What the owner signs, for the hub at this address on this chain."""
+    return digest(_domain(chain_id, hub), struct_hash(MANDATE_TYPE, *mandate.as_tuple()))
+
+
+def assignment_digest(assignment: Assignment, chain_id: ChainId, hub: Address) -> Hash32:
+    """What the engine signs; the hub uses each digest once."""
+    return digest(_domain(chain_id, hub), struct_hash(ASSIGNMENT_TYPE, *assignment.as_tuple()))
+
+
+def approval_message(
+    mandate: Mandate, assignment: Assignment, calldata: bytes, value: Wei, chain_id: ChainId, hub: Address
+) -> bytes:
+    """The 32-byte message a quorum signs before an action of security level 1, under `APPROVAL_DOMAIN`.
+
+    `calldata` is the inner call's whole data. Built as TaskExecutionHub.executeTask builds it:
+    abi.encode(keccak256(abi.encode(hub, chainId, taskKey, calldataHash, value, feeMax, performer, notAfter))).
+    """
+    values = (
+        hub,
+        chain_id,
+        assignment.task_key,
+        keccak256(calldata),
+        value,
+        mandate.fee_max,
+        assignment.performer,
+        assignment.not_after,
+    )
+    types = ("address", "uint256", "bytes32", "bytes32", "uint256", "uint256", "address", "uint64")
+    return keccak256(encode(types, values))
+
+
+@lru_cache(maxsize=64)
+def _domain(chain_id: ChainId, hub: Address) -> Hash32:
+    return domain_separator(DOMAIN_NAME, DOMAIN_VERSION, chain_id, hub)
