@@ -58,9 +58,7 @@ def test_python_when_none_fits_then_says_which_do(version: tuple[int, int], monk
 
 def test_python_when_another_on_the_path_fits_then_takes_the_newest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "version_info", (3, 14, 0))
-    monkeypatch.setattr(
-        dev.shutil, "which", lambda name: f"/bin/{name}" if name in {"python3.11", "python3.12"} else None
-    )
+    monkeypatch.setattr(shutil, "which", lambda name: f"/bin/{name}" if name in {"python3.11", "python3.12"} else None)
     assert dev.find_python() == "/bin/python3.12"
 
 

@@ -154,6 +154,7 @@ def requirement_name(requirement: str) -> str:
     return re.split(r"[<>=!~\[; ]", requirement)[0].lower().replace("_", "-").replace(".", "-")
 
 
+OWNERS = importlib.metadata.packages_distributions()
 DEPENDENCIES = {requirement_name(text) for text in PROJECT["project"]["dependencies"]}
 DEV_DEPENDENCIES = {requirement_name(text) for text in PROJECT["project"]["optional-dependencies"]["dev"]}
 
@@ -167,9 +168,8 @@ def imported_distributions(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             tops.add(node.module.split(".")[0])
     ours = {"triggerx", *ROLES, "tests", "bench", "examples", "dev"}
-    owners = importlib.metadata.packages_distributions()
     foreign = tops - ours - set(sys.stdlib_module_names)
-    return {requirement_name(owners.get(top, [top])[0]) for top in foreign}
+    return {requirement_name(OWNERS.get(top, [top])[0]) for top in foreign}
 
 
 def test_every_distribution_that_production_imports_is_declared() -> None:
@@ -223,7 +223,9 @@ def test_roles_are_kept_from_everything_that_is_not_meant_for_them() -> None:
 
 def test_every_contract_has_its_artefact() -> None:
     folder = ROOT / "triggerx" / "chains" / "contracts"
-    sources = {path.stem for path in folder.rglob("*.vy") if "modules" not in path.parts}
+    sources = {path.stem: path.read_text() for path in folder.rglob("*.vy")}
     artefacts = {path.stem for path in folder.rglob("*.json")}
+    imports = re.compile(r"^(?:import|from)\s.*?(\w+)(?:\s+as\s+\w+)?\s*$", re.MULTILINE)
+    imported = {name for text in sources.values() for name in imports.findall(text)}
     assert sources
-    assert sources <= artefacts, f"without an artefact: {sorted(sources - artefacts)}"
+    assert sorted(sources.keys() - artefacts - imported) == []
