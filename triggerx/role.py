@@ -52,7 +52,7 @@ class Services:
 class RoleConfig:
     """Base of a role's configuration: a frozen dataclass whose fields have defaults and a docstring each.
 
-    Supported field types: int, float, bool, str, and tuples of str. The table `[<role name>]` of triggerx.toml fills it.
+    Supported field types: int, float, bool, str, tuples of str. The table `[<role name>]` of triggerx.toml fills it.
     """
 
 

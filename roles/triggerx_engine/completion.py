@@ -3,6 +3,7 @@
 import asyncio
 from typing import NoReturn
 
+from triggerx.core.canonical import Json
 from triggerx.core.job import Job, JobId, JobStatus
 from triggerx.core.task import FINAL, TaskStatus
 from triggerx.events import JobChanged, TaskEnded
@@ -43,7 +44,7 @@ class Completion:
         services = self._services
         async with services.store.transaction() as queries:
             await queries.jobs.set_status(job_id, status, reason=reason)
-            details = {"status": int(status), "reason": reason}
+            details: dict[str, Json] = {"status": int(status), "reason": reason}
             await queries.events.append("job_ended", f"job:{job_id}", details, now_ms=services.clock.now_ms())
         services.log.info("job ended", job_id=str(job_id), status=status.name.lower(), reason=reason)
         await services.bus.publish(JobChanged(job_id))

@@ -23,11 +23,10 @@ from triggerx.core.task import (
     TaskStatus,
 )
 from triggerx.events import TaskChanged, TaskCreated
-from triggerx.evm.types import Hash32, checksum, to_hex
+from triggerx.evm.types import Address, Hash32, checksum, to_hex
 from triggerx.ports.peers import PeerSilentError, PeerUnreachable
 from triggerx.ports.store.tasks import AssignmentStatus
 from triggerx.role import Services, WakeUp
-
 from triggerx_engine.draft import draft_assignment
 from triggerx_engine.moves import fail_task, move_task
 
@@ -37,9 +36,7 @@ TASKS_AT_ONCE = 64  # each waits on one peer at most for the acknowledge timeout
 class Dispatcher:
     """One worker a task at a time; which tasks are open is always read from the store."""
 
-    def __init__(
-        self, services: Services, *, attempts_max: int, acknowledge_timeout_s: float, poll_s: float
-    ) -> None:
+    def __init__(self, services: Services, *, attempts_max: int, acknowledge_timeout_s: float, poll_s: float) -> None:
         self._services = services
         self._attempts_max = attempts_max
         self._acknowledge_timeout_s = acknowledge_timeout_s
@@ -131,17 +128,13 @@ class Dispatcher:
             self._log.warning("assignment not taken", task_id=task.task_id, attempt=order.attempt, reason=reason)
         await self._move(order.task_key, event)
 
-    async def _ask(
-        self, task: Task, job: Job, signed: SignedAssignment
-    ) -> tuple[AssignmentStatus, str, TaskInput]:
+    async def _ask(self, task: Task, job: Job, signed: SignedAssignment) -> tuple[AssignmentStatus, str, TaskInput]:
         attempt, performer = signed.assignment.attempt, signed.assignment.performer
         request = AssignTask(
             assignment=signed, body=canonical_json(dump_body(job.body)), evidence=canonical_json(task.evidence)
         )
         try:
-            peer_id = await self._services.peers.locate(performer)
-            if peer_id is None:
-                raise PeerUnreachable(f"keeper {checksum(performer)} has told no peer id")
+            peer_id = await self._peer_id(performer)
             reply = await self._services.peers.ask(peer_id, request, timeout_s=self._acknowledge_timeout_s)
         except PeerUnreachable as error:
             reason = f"unreachable: {error}"
@@ -158,6 +151,12 @@ class Dispatcher:
             reason = f"{reply.code}: {reply.message}"
             return AssignmentStatus.REFUSED, reason, PeerRefused(attempt=attempt, reason=reason)
         return AssignmentStatus.ACKNOWLEDGED, "", PeerAcknowledged(attempt=attempt)
+
+    async def _peer_id(self, performer: Address) -> str:
+        peer_id = await self._services.peers.locate(performer)
+        if peer_id is None:
+            raise PeerUnreachable(f"keeper {checksum(performer)} has told no peer id")
+        return peer_id
 
     async def _move(self, task_key: Hash32, event: TaskInput) -> None:
         services = self._services
@@ -178,7 +177,11 @@ class Dispatcher:
         async with services.store.transaction() as queries:
             task = await queries.tasks.by_key(task_key)
             await queries.quarantine.add(
-                kind="task", subject=f"task:{to_hex(task_key)}", reason=str(error), content=b"", now=services.clock.now()
+                kind="task",
+                subject=f"task:{to_hex(task_key)}",
+                reason=str(error),
+                content=b"",
+                now=services.clock.now(),
             )
             if task is None:
                 return

@@ -12,7 +12,6 @@ from triggerx.core.task import PeerPerformed
 from triggerx.evm.types import checksum
 from triggerx.ports.store.tasks import AssignmentStatus
 from triggerx.role import Services
-
 from triggerx_engine.moves import move_task
 
 
@@ -31,9 +30,7 @@ class Progress:
                 try:
                     await self._take(announcement)
                 except (RecoverableError, InvalidInput) as error:
-                    self._log.warning(
-                        "announcement ignored", sender=checksum(announcement.sender), reason=str(error)
-                    )
+                    self._log.warning("announcement ignored", sender=checksum(announcement.sender), reason=str(error))
         raise UnrecoverableError("the announcements ended, which they may not")
 
     async def _take(self, announcement: Heard[TaskPerformed]) -> None:

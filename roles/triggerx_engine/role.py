@@ -7,7 +7,6 @@ from typing import ClassVar, NoReturn, cast
 
 from triggerx.core.errors import ConfigurationError, UnrecoverableError
 from triggerx.role import RoleConfig, Services
-
 from triggerx_engine.completion import Completion
 from triggerx_engine.dispatcher import Dispatcher
 from triggerx_engine.progress import Progress

@@ -21,7 +21,6 @@ from triggerx.evm.types import Hash32, to_hex
 from triggerx.ports.chain import TransactionIntent, TransactionStatus
 from triggerx.ports.store.peering import AnnouncedDocument, Share
 from triggerx.role import Services, WakeUp
-
 from triggerx_keeper.attester import ballot_message
 from triggerx_keeper.ballots import point_of
 from triggerx_keeper.identity import Identity

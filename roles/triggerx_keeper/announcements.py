@@ -12,7 +12,6 @@ from triggerx.evm.tasks import task_hash
 from triggerx.evm.types import Hash32, checksum
 from triggerx.ports.store.peering import AnnouncedDocument
 from triggerx.role import Services
-
 from triggerx_keeper.identity import Identity
 
 FETCHES_AT_ONCE = 16  # documents fetched side by side; more wait, and gossip is repeated anyhow

@@ -13,7 +13,6 @@ from triggerx.evm.tasks import TASKS_DOMAIN, vote_hash, vote_message
 from triggerx.evm.types import Hash32
 from triggerx.ports.store.peering import AnnouncedDocument, DoubleVote, OwnVote, Share
 from triggerx.role import Services, WakeUp
-
 from triggerx_keeper.facts import gather_facts
 from triggerx_keeper.identity import Identity
 

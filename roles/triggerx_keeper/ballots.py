@@ -13,7 +13,6 @@ from triggerx.evm.bn254.bls import check_signature_point
 from triggerx.evm.types import checksum
 from triggerx.ports.store.peering import DoubleVote, OwnVote, Share
 from triggerx.role import Services
-
 from triggerx_keeper.attester import PHASE, POINT_BYTES
 
 SIGNATURE_BYTES = 2 * POINT_BYTES

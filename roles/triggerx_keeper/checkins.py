@@ -7,7 +7,6 @@ from triggerx.core.errors import RecoverableError
 from triggerx.core.messages import CheckedIn
 from triggerx.evm.types import checksum
 from triggerx.role import Services
-
 from triggerx_keeper.identity import Identity
 
 PER_EPOCH = 3  # two may be lost before the keeper falls off the roster

@@ -12,7 +12,6 @@ from triggerx.ports.chain import CallReverted, Chain
 from triggerx.ports.store.peering import AnnouncedDocument
 from triggerx.role import Services
 from triggerx.triggers.time import is_due
-
 from triggerx_keeper.calls import expected_data
 from triggerx_keeper.executions import read_execution
 from triggerx_keeper.registry import read_entry

@@ -1,7 +1,9 @@
 """The order desk: checks an engine's assignment and takes it on, durably, before it says yes."""
 
 import json
+from typing import cast
 
+from triggerx.core.canonical import Json
 from triggerx.core.election import Duty, draw
 from triggerx.core.errors import InvalidInput, RecoverableError
 from triggerx.core.job import JobBody
@@ -13,7 +15,6 @@ from triggerx.evm.hub import assignment_digest, mandate_digest, task_key
 from triggerx.evm.types import checksum
 from triggerx.ports.store.peering import Performance, PerformanceStatus
 from triggerx.role import Services
-
 from triggerx_keeper.calls import expected_data
 from triggerx_keeper.facts import trigger_fault
 from triggerx_keeper.identity import Identity
@@ -133,11 +134,11 @@ def _body(content: bytes) -> JobBody:
     return parse_body(_object(content, "body"))
 
 
-def _object(content: bytes, field: str) -> dict[str, object]:
+def _object(content: bytes, field: str) -> dict[str, Json]:
     try:
         value = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise InvalidInput(field, f"is not JSON: {error}") from error
     if not isinstance(value, dict):
         raise InvalidInput(field, "is not a JSON object")
-    return value
+    return cast("dict[str, Json]", value)

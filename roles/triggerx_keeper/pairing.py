@@ -11,7 +11,6 @@ from triggerx.evm.tasks import TASKS_DOMAIN
 from triggerx.evm.types import Address
 from triggerx.ports.chain import Chain
 from triggerx.ports.store.peering import Share
-
 from triggerx_keeper.ballots import point_of
 
 PAIRING_PRECOMPILE = Address(bytes(19) + b"\x08")  # EIP-197

@@ -19,7 +19,6 @@ from triggerx.evm.types import ChainId, Hash32, Wei, to_hex
 from triggerx.ports.chain import TransactionIntent, TransactionStatus
 from triggerx.ports.store.peering import Performance, PerformanceStatus
 from triggerx.role import Services, WakeUp
-
 from triggerx_keeper.announcements import document_hash
 from triggerx_keeper.calls import build_call
 from triggerx_keeper.executions import find_execution, read_execution

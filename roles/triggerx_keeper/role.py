@@ -8,7 +8,6 @@ from typing import ClassVar, NoReturn, cast
 from triggerx.core.errors import ConfigurationError, UnrecoverableError
 from triggerx.evm.types import checksum
 from triggerx.role import RoleConfig, Services
-
 from triggerx_keeper.aggregator import Aggregator
 from triggerx_keeper.announcements import AnnouncementIntake
 from triggerx_keeper.attester import Attester
@@ -55,9 +54,7 @@ class KeeperRole:
             group.create_task(BallotBox(services).run(), name="keeper.ballots")
             group.create_task(Attester(services, identity, poll_s=config.poll_s).run(), name="keeper.attester")
             group.create_task(
-                Aggregator(
-                    services, identity, poll_s=config.poll_s, grace_s=config.votes_quorum_grace_ms / 1000
-                ).run(),
+                Aggregator(services, identity, poll_s=config.poll_s, grace_s=config.votes_quorum_grace_ms / 1000).run(),
                 name="keeper.aggregator",
             )
             group.create_task(performer.run(), name="keeper.performer")

@@ -8,7 +8,6 @@ from typing import ClassVar, NoReturn, cast
 from triggerx.core.errors import UnrecoverableError
 from triggerx.core.keeper import OFFLINE_ALERT_AFTER_S
 from triggerx.role import RoleConfig, Services
-
 from triggerx_pulse.alerts import Alerts
 from triggerx_pulse.checkins import CheckInBook
 

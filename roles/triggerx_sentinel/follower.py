@@ -36,7 +36,7 @@ class LogReader(Protocol):
 class Follower:
     """Runs one reader over one chain from its stored cursor on."""
 
-    def __init__(  # noqa: PLR0913  # one composition call; every argument is a fact of its own
+    def __init__(  # one composition call; every argument is a fact of its own
         self, services: Services, *, name: str, chain: Chain, reader: LogReader, start_block: int, confirmations: int
     ) -> None:
         self._services = services

@@ -65,7 +65,11 @@ class GovernanceLogs:
     @property
     def wanted(self) -> LogFilter:
         """The three events of CHAIN.md §3."""
-        events = (AvsGovernance.OperatorRegistered, AvsGovernance.OperatorUnregistered, AvsGovernance.SetRewardsReceiver)
+        events = (
+            AvsGovernance.OperatorRegistered,
+            AvsGovernance.OperatorUnregistered,
+            AvsGovernance.SetRewardsReceiver,
+        )
         return LogFilter(
             addresses=(self._services.network.avs_governance,), topics=(tuple(event.topic for event in events),)
         )

@@ -7,7 +7,6 @@ from typing import ClassVar, NoReturn, cast
 
 from triggerx.core.errors import UnrecoverableError
 from triggerx.role import RoleConfig, Services
-
 from triggerx_sentinel.follower import Follower
 from triggerx_sentinel.registrations import GovernanceLogs
 from triggerx_sentinel.submissions import AttestationLogs

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
+from triggerx.core.canonical import Json
 from triggerx.core.document import decode_document
 from triggerx.core.errors import InvalidInput, RecoverableError
 from triggerx.core.task import FINAL, ChainTaskDecided, Task, transition
@@ -13,7 +14,6 @@ from triggerx.evm.types import Address, Hash32, Wei, checksum, to_hex
 from triggerx.ports.chain import Log, LogFilter, Receipt
 from triggerx.ports.store import Queries
 from triggerx.role import Services
-
 from triggerx_sentinel.follower import Prepared
 from triggerx_sentinel.registrations import operator_joined, operator_left
 
@@ -35,9 +35,9 @@ class Decided:
         """Move the task, credit the performer, note the job's execution; all idempotent by the task's final state."""
         task = None if self.task_key is None else await queries.tasks.by_key(self.task_key)
         if task is None:
-            details = {"task_number": self.decision.task_number, "cid": self.decision.cid}
+            unknown: dict[str, Json] = {"task_number": self.decision.task_number, "cid": self.decision.cid}
             subject = f"submission:{to_hex(self.decision.submission_tx_hash)}"
-            await queries.events.append("task_unknown", subject, details, now_ms=self.decision.now_ms)
+            await queries.events.append("task_unknown", subject, unknown, now_ms=self.decision.now_ms)
             return ()
         step = transition(task, self.decision, attempts_max=0)
         if step.state == task:
@@ -47,7 +47,11 @@ class Decided:
         await queries.keepers.credit(self.decision.performer, points=state.task_cost or Wei(0), tasks=1)
         await self._note_job(queries, state)
         status = state.status
-        details = {"input": "ChainTaskDecided", "status": status.value, "task_number": self.decision.task_number}
+        details: dict[str, Json] = {
+            "input": "ChainTaskDecided",
+            "status": status.value,
+            "task_number": self.decision.task_number,
+        }
         subject = f"task:{to_hex(state.task_key)}"
         await queries.events.append("task_moved", subject, details, now_ms=self.decision.now_ms)
         events: list[Event] = [TaskChanged(state.task_key, status)]
@@ -136,7 +140,7 @@ class AttestationLogs:
         values = event.decode(log.topics, log.data)
         if cast("int", values["taskDefinitionId"]) in INTERNAL_DEFINITIONS:
             return None
-        services, now_ms = self._services, self._services.clock.now_ms()
+        now_ms = self._services.clock.now_ms()
         performer = cast("Address", values["operator"])
         cid = _text(cast("bytes", values["data"]))
         tp_signature, ta_signature = await self._signatures(log.tx_hash, values)

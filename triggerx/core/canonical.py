@@ -10,7 +10,7 @@ from base64 import b32encode
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-Json: TypeAlias = "None | bool | int | str | Sequence[Json] | Mapping[str, Json]"
+Json: TypeAlias = "bool | int | str | Sequence[Json] | Mapping[str, Json] | None"
 
 SAFE_INTEGER_MAX = 2**53 - 1  # RFC 8259 §6: beyond it implementations do not agree on the value
 

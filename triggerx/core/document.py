@@ -9,10 +9,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from triggerx.core.assignment_json import dump_assignment, parse_assignment
 from triggerx.core.canonical import Json, canonical_json
 from triggerx.core.errors import InvalidInput
 from triggerx.core.task import SignedAssignment
-from triggerx.core.assignment_json import dump_assignment, parse_assignment
 from triggerx.evm.types import Address, ChainId, Hash32, Wei, checksum, from_hex, parse_address, parse_hash32, to_hex
 
 DOCUMENT_VERSION = 1

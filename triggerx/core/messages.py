@@ -100,14 +100,14 @@ Request: TypeAlias = AssignTask | FetchDocument | PullAnnouncements
 Reply: TypeAlias = TaskAnswer | Document | Announcements
 Message: TypeAlias = Announcement | Request | Reply
 
-MessageT = TypeVar("MessageT", covariant=True)
+MessageT_co = TypeVar("MessageT_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heard(Generic[MessageT]):
+class Heard(Generic[MessageT_co]):
     """A message whose envelope was checked: signed by `sender`, an active operator or an engine, from `peer_id`."""
 
-    message: MessageT
+    message: MessageT_co
     sender: Address
     peer_id: str
     issued_at: int

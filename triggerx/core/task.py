@@ -137,6 +137,8 @@ class PeerPerformed:
     cid: str
     execution_tx_hash: Hash32
     now_ms: int
+    deadline_at: int
+    """Until when the attestation is awaited, unix seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,6 +275,7 @@ def _performed(task: Task, event: PeerPerformed) -> Step:
             action_data_cid=event.cid,
             execution_tx_hash=event.execution_tx_hash,
             executed_at_ms=task.executed_at_ms or event.now_ms,
+            deadline_at=event.deadline_at,
         )
     )
 

@@ -4,7 +4,7 @@ from typing import Protocol
 
 
 class Log(Protocol):
-    """Writes one record a call; secrets and whole scripts never go in. Values are str, int, float, bool, bytes, None."""
+    """Writes one record a call; no secrets, no whole scripts. Values are str, int, float, bool, bytes or None."""
 
     def bind(self, **fields: object) -> "Log":
         """Return a log that adds these fields to every record."""

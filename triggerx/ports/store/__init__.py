@@ -7,8 +7,8 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from triggerx.ports.store.accounts import ApiKeys, Users
-from triggerx.ports.store.journal import Cursors, EventLog, Quarantine, TransactionLog
 from triggerx.ports.store.jobs import Jobs
+from triggerx.ports.store.journal import Cursors, EventLog, Quarantine, TransactionLog
 from triggerx.ports.store.keepers import Keepers
 from triggerx.ports.store.peering import Documents, Messages, Performances, Votes
 from triggerx.ports.store.tasks import Assignments, Tasks

@@ -19,7 +19,7 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """One row of the user table. `account_balance` is points, `token_balance` the GasRegistry deposit last read, wei."""
+    """One row of the user table. `account_balance` is points, `token_balance` the deposit last read, in wei."""
 
     user_id: int
     user_address: Address

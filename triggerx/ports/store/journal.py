@@ -82,7 +82,9 @@ class TransactionLog(Protocol):
         """Store the nonce and one signed form before it is broadcast."""
         ...
 
-    async def settle(self, intent_id: str, status: TransactionStatus, *, mined_hash: Hash32 | None, reason: str) -> None:
+    async def settle(
+        self, intent_id: str, status: TransactionStatus, *, mined_hash: Hash32 | None, reason: str
+    ) -> None:
         """Store the outcome. A REFUSED intent has used no nonce."""
         ...
 
