@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import Final, NamedTuple
+from dataclasses import dataclass, field
+from typing import Final
 
 from triggerx.evm.keccak import keccak256
 from triggerx.evm.types import Address
@@ -19,16 +20,24 @@ BASE_PATH: Final = (44 + HARDENED, 60 + HARDENED, HARDENED, 0)
 CURVE_ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 
-class DevelopmentAccount(NamedTuple):
+@dataclass(slots=True)
+class DevelopmentAccount:
     """A funded account of a development chain: its address (20 bytes) and private key (32 bytes)."""
 
     address: Address
-    private_key: bytes
+    private_key: bytes = field(repr=False)
 
     @property
     def private_key_hex(self) -> str:
         """The key as tools take it."""
         return "0x" + self.private_key.hex()
+
+    def sign_digest(self, digest: bytes) -> bytes:
+        """Return `r ‖ s ‖ v` over the raw digest, v 27 or 28, low s: these accounts serve as `ports.signer.Signer`."""
+        from coincurve import PrivateKey  # noqa: PLC0415 - a command that signs nothing need not load it
+
+        signature = PrivateKey(self.private_key).sign_recoverable(digest, hasher=None)
+        return signature[:64] + bytes([27 + signature[64]])
 
 
 def derive_accounts(count: int, mnemonic: str = MNEMONIC) -> tuple[DevelopmentAccount, ...]:

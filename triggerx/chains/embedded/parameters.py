@@ -17,7 +17,7 @@ NO_CALLER: Final = bytes(20)
 BLOCK_TAGS: Final = frozenset({"latest", "pending", "earliest", "safe", "finalized"})
 
 
-class Fault(Exception):  # noqa: N818 - JSON-RPC's own word would be "error object"
+class Fault(Exception):
     """An answer with an error object: code, message and, for a revert, its data."""
 
     def __init__(self, code: int, message: str, payload: str | None = None) -> None:

@@ -16,7 +16,7 @@ POOL_SIZE_MAX: Final = 20_000  # transactions; a development chain with more wai
 REPLACEMENT_BUMP_PERCENT: Final = 10  # geth's txpool.pricebump
 
 
-class PoolRefusal(Exception):  # noqa: N818 - a refusal is an answer to the sender, not a failure
+class PoolRefusal(Exception):
     """The pool does not take the transaction; the message is geth's wording, which clients match on."""
 
 

@@ -1,0 +1,284 @@
+"""Lean JSON-RPC client: calls of one loop tick travel together, answers are decoded into types, endpoints take turns.
+
+Rule: every call ends in a typed answer, in the node's refusal (`NodeRefusal`), or, before its deadline, in an
+`EndpointsFailed` that names method and endpoints. Endpoints are named by host alone: their paths hold API keys.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Generic, Self, TypeVar, cast
+
+import aiohttp
+import msgspec
+
+from triggerx.chains.endpoints import Endpoint, Endpoints
+from triggerx.core.errors import RecoverableError
+from triggerx.ports.log import Log
+
+T = TypeVar("T")
+
+TIMEOUT_S: Final = 15.0  # of a call, fail-over included
+ATTEMPT_TIMEOUT_S: Final = 2.5  # of one endpoint while there is another to ask: fail-over within 3 s
+BATCH_MAX: Final = 100  # calls in one HTTP request; the common providers' limits lie at 100 and above
+RESPONSE_BYTES_MAX: Final = 128 * 2**20  # of one HTTP response: 100,000 logs are about 60 MB
+CONNECTIONS_MAX: Final = 16  # a client; ticks come faster than answers under load
+REFUSALS_TO_FAIL_OVER: Final = frozenset({-32005, -32016, -32097, 429})  # limits reached, as providers number them
+CHAIN_ID_CALL: Final = 0
+
+
+class EndpointsFailed(RecoverableError):
+    """No endpoint answered in time; what was tried and why it failed is in the message."""
+
+
+class NodeRefusal(RecoverableError):
+    """A node answered with an error object. `data` is its raw JSON, b"" when there was none."""
+
+    def __init__(self, method: str, endpoint: str, code: int, message: str, data: bytes = b"") -> None:
+        super().__init__(f"{method} at {endpoint}: refused with code {code}: {message}")
+        self.method = method
+        self.code = code
+        self.message = message
+        self.data = data
+
+    @property
+    def data_bytes(self) -> bytes:
+        """The hex data of the error object (revert data); b"" when there is none or it is something else."""
+        try:
+            text = msgspec.json.decode(self.data, type=str) if self.data else ""
+            return bytes.fromhex(text[2:]) if text.startswith("0x") else b""
+        except (msgspec.DecodeError, ValueError):
+            return b""
+
+
+class _ErrorObject(msgspec.Struct):
+    code: int
+    message: str
+    data: msgspec.Raw = msgspec.Raw()
+
+
+class _Answer(msgspec.Struct):
+    id: int | None = None
+    result: msgspec.Raw = msgspec.Raw(b"null")
+    error: _ErrorObject | None = None
+
+
+_decode_many: Final = msgspec.json.Decoder(list[_Answer])
+_decode_one: Final = msgspec.json.Decoder(_Answer)
+_decode_chain_id: Final = msgspec.json.Decoder(str)
+
+
+class _AttemptFailed(Exception):
+    """One endpoint's HTTP request did not give usable answers."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Question(Generic[T]):
+    """A method, its JSON parameters, and what its result is decoded into."""
+
+    method: str
+    params: Sequence[Any]
+    decoder: msgspec.json.Decoder[T]
+
+
+@dataclass(slots=True, eq=False)
+class _Call(Generic[T]):
+    """A question that waits; `tried` says why endpoints failed it."""
+
+    question: Question[T]
+    answer: asyncio.Future[T]
+    tried: list[str]
+
+    @property
+    def method(self) -> str:
+        return self.question.method
+
+    def give_up(self, why: str, chain_id: int) -> None:
+        if not self.answer.done():
+            tried = "; ".join(self.tried) or "no endpoint answered yet"
+            self.answer.set_exception(EndpointsFailed(f"{why} ({tried}): check the endpoints of chain {chain_id}"))
+        self.answer.exception()  # marks it as seen, should the asker be gone
+
+
+class RpcClient:
+    """JSON-RPC over HTTP to one chain's endpoints; an async context manager, used inside its block only."""
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        *,
+        chain_id: int,
+        log: Log | None = None,
+        timeout_s: float = TIMEOUT_S,
+        attempt_timeout_s: float = ATTEMPT_TIMEOUT_S,
+    ) -> None:
+        """Take the endpoints, the preferred first; each is asked for its chain id before its answers count."""
+        self.chain_id = chain_id
+        self.timeout_s = timeout_s
+        self.calls_by_method: Counter[str] = Counter()
+        self.http_requests = 0
+        self.endpoints = Endpoints(urls, log)
+        self._attempt_timeout_s = attempt_timeout_s
+        self._waiting: list[_Call[Any]] = []
+        self._waiting_elsewhere: list[_Call[Any]] = []
+        self._batches: set[asyncio.Task[None]] = set()
+        self._group = asyncio.TaskGroup()
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        """Open the connections."""
+        connector = aiohttp.TCPConnector(limit=CONNECTIONS_MAX)
+        self._session = aiohttp.ClientSession(connector=connector, trust_env=False)
+        await self._group.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Give up what is under way and close the connections."""
+        session, self._session = self._session, None
+        for batch in list(self._batches):
+            batch.cancel()
+        try:
+            await self._group.__aexit__(None, None, None)  # what the block raised goes on by itself, not in a group
+        finally:
+            if session is not None:
+                await session.close()
+
+    async def call(
+        self, method: str, params: Sequence[Any], decoder: msgspec.json.Decoder[T], *, timeout_s: float | None = None
+    ) -> T:
+        """Ask one question; those asked in the same loop tick share HTTP requests of at most BATCH_MAX.
+
+        Raises NodeRefusal or EndpointsFailed.
+        """
+        (answer,) = await self.ask_all([Question(method, params, decoder)], timeout_s=timeout_s)
+        if isinstance(answer, RecoverableError):
+            raise answer
+        return cast("T", answer)
+
+    async def ask_all(
+        self, questions: Sequence[Question[Any]], *, timeout_s: float | None = None, elsewhere: bool = False
+    ) -> list[Any]:
+        """Ask together, answer in order: each answer is the decoded value, or the NodeRefusal or EndpointsFailed.
+
+        Asked again of other endpoints when one fails, so methods must be idempotent (sending a signed transaction is).
+        `elsewhere` prefers an endpoint other than the current one, for a second opinion.
+        """
+        if self._session is None:
+            return [EndpointsFailed(f"{one.method}: the client is closed") for one in questions]
+        calls = [_Call(one, asyncio.get_running_loop().create_future(), []) for one in questions]
+        waiting = self._waiting_elsewhere if elsewhere else self._waiting
+        if not self._waiting and not self._waiting_elsewhere:
+            asyncio.get_running_loop().call_soon(self._flush)
+        waiting.extend(calls)
+        self.calls_by_method.update(one.method for one in questions)
+        limit_s = self.timeout_s if timeout_s is None else timeout_s
+        try:
+            await asyncio.wait([call.answer for call in calls], timeout=limit_s)
+        finally:
+            for call in calls:
+                call.give_up(f"{call.method}: no answer within {limit_s:g} s", self.chain_id)
+        return [call.answer.exception() or call.answer.result() for call in calls]
+
+    def distrust(self, reason: str) -> None:
+        """Prefer another endpoint for a while, because the current one's answers contradict what is known."""
+        self.endpoints.current.penalise(reason)
+
+    def _flush(self) -> None:
+        here, self._waiting = self._waiting, []
+        elsewhere, self._waiting_elsewhere = self._waiting_elsewhere, []
+        for waiting, endpoints in ((here, self.endpoints.in_turn()), (elsewhere, self.endpoints.others_first())):
+            for start in range(0, len(waiting), BATCH_MAX):
+                work = self._answer(waiting[start : start + BATCH_MAX], endpoints)
+                batch = self._group.create_task(work, name="rpc-batch")
+                self._batches.add(batch)
+                batch.add_done_callback(self._batches.discard)
+
+    async def _answer(self, calls: list[_Call[Any]], endpoints: Sequence[Endpoint]) -> None:
+        """Ask one endpoint after the other until every call of the batch has its answer or was given up."""
+        try:
+            for endpoint in endpoints:
+                calls = [call for call in calls if not call.answer.done()]
+                if not calls:
+                    return
+                limit_s = self.timeout_s if endpoint is endpoints[-1] else self._attempt_timeout_s
+                try:
+                    async with asyncio.timeout(limit_s):
+                        await self._attempt(endpoint, calls)
+                except (aiohttp.ClientError, TimeoutError, OSError, _AttemptFailed, msgspec.DecodeError) as error:
+                    reason = f"no answer within {limit_s:g} s" if isinstance(error, TimeoutError) else str(error)
+                    endpoint.penalise(reason or type(error).__name__)
+                    for call in calls:
+                        call.tried.append(f"{endpoint.name}: {reason or type(error).__name__}")
+                else:
+                    endpoint.restore()
+            for call in calls:
+                call.give_up(f"{call.method}: every endpoint failed", self.chain_id)
+        finally:
+            for call in calls:
+                call.give_up(f"{call.method}: the client was closed", self.chain_id)
+
+    async def _attempt(self, endpoint: Endpoint, calls: list[_Call[Any]]) -> None:
+        requests = [
+            {"jsonrpc": "2.0", "id": number, "method": call.method, "params": call.question.params}
+            for number, call in enumerate(calls, start=CHAIN_ID_CALL + 1)
+        ]
+        if not endpoint.is_verified:
+            requests.append({"jsonrpc": "2.0", "id": CHAIN_ID_CALL, "method": "eth_chainId", "params": []})
+        is_single = len(requests) == 1
+        body = await self._post(endpoint, msgspec.json.encode(requests[0] if is_single else requests))
+        answers = [_decode_one.decode(body)] if body[:1] == b"{" else _decode_many.decode(body)
+        by_id = {answer.id: answer for answer in answers}
+        if not is_single and len(answers) == 1 and answers[0].error is not None:
+            raise _AttemptFailed(f"the batch was refused: {answers[0].error.message}")
+        if not endpoint.is_verified:
+            self._verify(endpoint, by_id.get(CHAIN_ID_CALL))
+        for number, call in enumerate(calls, start=CHAIN_ID_CALL + 1):
+            self._settle(endpoint, call, by_id.get(number))
+
+    async def _post(self, endpoint: Endpoint, body: bytes) -> bytes:
+        if self._session is None:
+            raise _AttemptFailed("the client was closed")
+        self.http_requests += 1
+        headers = {"Content-Type": "application/json"}
+        async with self._session.post(endpoint.url, data=body, headers=headers, allow_redirects=False) as response:
+            if response.status != 200:
+                raise _AttemptFailed(f"HTTP status {response.status}")
+            chunks: list[bytes] = []
+            size = 0
+            async for chunk in response.content.iter_any():
+                size += len(chunk)
+                if size > RESPONSE_BYTES_MAX:
+                    raise _AttemptFailed(f"the response is larger than {RESPONSE_BYTES_MAX} bytes")
+                chunks.append(chunk)
+        return b"".join(chunks).lstrip()
+
+    def _verify(self, endpoint: Endpoint, answer: _Answer | None) -> None:
+        if answer is None or answer.error is not None:
+            raise _AttemptFailed("it does not tell its chain id")
+        try:
+            found = int(_decode_chain_id.decode(answer.result), 16)
+        except ValueError as error:
+            raise _AttemptFailed("its chain id is no number") from error
+        if found != self.chain_id:
+            raise _AttemptFailed(f"it serves chain {found}, not {self.chain_id}: correct its URL")
+        endpoint.is_verified = True
+
+    def _settle(self, endpoint: Endpoint, call: _Call[Any], answer: _Answer | None) -> None:
+        if call.answer.done():
+            return
+        if answer is None:
+            raise _AttemptFailed(f"the answer to {call.method} is missing")
+        if answer.error is None:
+            call.answer.set_result(call.question.decoder.decode(answer.result))
+            return
+        error = answer.error
+        if error.code in REFUSALS_TO_FAIL_OVER:
+            raise _AttemptFailed(f"refused with code {error.code}: {error.message}")
+        refusal = NodeRefusal(call.method, endpoint.name, error.code, error.message, bytes(error.data))
+        call.answer.set_exception(refusal)
