@@ -85,7 +85,12 @@ class Document:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullAnnouncements:
-    """Asks for the still valid announcements a peer holds, its own and others', newest first."""
+    """Asks for the still valid announcements a peer holds, its own and others', newest first.
+
+    Only those issued at `issued_since` (unix seconds) or later; 0 asks for all.
+    """
+
+    issued_since: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""Bytes between peers and back: signed envelopes around the messages of `triggerx.core.messages`; see PROTOCOL.md."""
