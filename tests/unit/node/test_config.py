@@ -80,7 +80,7 @@ keeper_file = "keys/keeper"
 listen = ["/ip4/127.0.0.1/tcp/4001"]
 bootstrap = ["/ip4/127.0.0.1/tcp/4002/p2p/QmPeer"]
 [chains.2]
-rpc_urls = ["http://127.0.0.1:8545", "wss://rpc.example.org"]
+rpc_urls = ["http://127.0.0.1:8545", "https://rpc.example.org"]
 [librarian]
 port = 9000
 {NETWORK}"""
@@ -88,7 +88,7 @@ port = 9000
     assert config.data_dir == tmp_path / "data"
     assert config.keys.keeper_file == tmp_path / "keys/keeper"
     assert config.keys.engine_file is None
-    assert config.chains[ChainId(2)].rpc_urls == ("http://127.0.0.1:8545", "wss://rpc.example.org")
+    assert config.chains[ChainId(2)].rpc_urls == ("http://127.0.0.1:8545", "https://rpc.example.org")
     assert config.roles["librarian"].values == {"port": 9000}
     network = config.network
     assert network is not None

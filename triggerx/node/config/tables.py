@@ -10,7 +10,7 @@ from triggerx.evm.types import ChainId
 from triggerx.node.config.reading import Table
 from triggerx.node.log import LogFormat, LogLevel
 
-URL_SCHEMES: Final = ("http://", "https://", "ws://", "wss://")
+URL_SCHEMES: Final = ("http://", "https://")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +80,7 @@ class ChainConfig:
             raise ValueError("rpc_urls: expected at least one URL")
         for number, url in enumerate(self.rpc_urls, start=1):
             if not url.startswith(URL_SCHEMES):
-                raise ValueError(f"rpc_urls: expected URLs of {', '.join(URL_SCHEMES)}; number {number} is none")
+                raise ValueError(f"rpc_urls: expected URLs of {' or '.join(URL_SCHEMES)}; number {number} is none")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
