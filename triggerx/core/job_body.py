@@ -36,8 +36,8 @@ from triggerx.core.job_fields import (
 )
 from triggerx.core.mandate import dump_mandate, parse_mandate
 from triggerx.core.schedule import dump_schedule, parse_interval, parse_schedule
-from triggerx.evm.abi import ArgumentError, Function, encode, encode_arguments, function_from_abi
-from triggerx.evm.keccak import keccak256
+from triggerx.evm import registry
+from triggerx.evm.abi import ArgumentError, Function, encode_arguments, function_from_abi
 from triggerx.evm.types import ZERO_ADDRESS, Address, ChainId, Hash32, checksum
 
 BODY_BYTES_MAX: Final = 128 * 1024  # a task document holds body and calldata and may have 256 kB
@@ -174,37 +174,32 @@ def static_calldata(body: JobBody) -> bytes:
 
 def registry_data(body: JobBody) -> bytes:
     """Return the `data` of `JobRegistry.createJob` for this body: what the published SDK encodes for its definition."""
-    interval_s = body.trigger.interval_s if isinstance(body.trigger, TimeTrigger) else 0
-    script = keccak256(body.action.script_url.encode())
-    match body.task_definition_id:
-        case TaskDefinition.TIME_STATIC:
-            return encode(("uint256",), (interval_s,))
-        case TaskDefinition.TIME_DYNAMIC:
-            return encode(("uint256", "bytes32"), (interval_s, script))
-        case TaskDefinition.EVENT_STATIC | TaskDefinition.CONDITION_STATIC:
-            return encode(("bool",), (body.recurring,))
-        case TaskDefinition.EVENT_DYNAMIC | TaskDefinition.CONDITION_DYNAMIC:
-            return encode(("bool", "bytes32"), (body.recurring, script))
-        case TaskDefinition.CUSTOM_SCRIPT:
-            return encode(("uint256", "bytes32", "string"), (interval_s, script, body.action.language))
-        case _:
-            assert_never(body.task_definition_id)
+    definition = body.task_definition_id
+    interval_s = body.trigger.interval_s if isinstance(body.trigger, TimeTrigger) else None
+    return registry.registry_data(
+        int(definition),
+        interval=interval_s,
+        recurring=body.recurring if interval_s is None else None,
+        script_url=None if definition in _STATIC else body.action.script_url,
+        language=body.action.language if definition is TaskDefinition.CUSTOM_SCRIPT else None,
+    )
 
 
 def expected_job_hash(body: JobBody) -> Hash32:
-    """Return the hash the registry must hold: `keccak256(abi.encode(name, jobType, timeFrame, target, data))`."""
-    values = (body.title, int(body.task_definition_id), body.time_frame_s, body.action.target, registry_data(body))
-    return keccak256(encode(("string", "uint8", "uint256", "address", "bytes"), values))
+    """Return the hash the registry must hold for this body."""
+    return registry.job_hash(
+        body.title, int(body.task_definition_id), body.time_frame_s, body.action.target, registry_data(body)
+    )
 
 
 def created_at_of(job_id: int) -> int:
-    """Return the unix second inside a job id: the 64 bits below the chain's 32 (JobRegistry.unpackJobId)."""
-    return job_id >> 160 & (1 << 64) - 1
+    """Return the unix second inside a job id, from which its time frame counts."""
+    return registry.unpack_job_id(job_id)[1]
 
 
 def chain_id_of(job_id: int) -> ChainId:
-    """Return the chain inside a job id: its highest 32 bits (JobRegistry.unpackJobId)."""
-    return ChainId(job_id >> 224)
+    """Return the chain inside a job id, where its registry is."""
+    return registry.unpack_job_id(job_id)[0]
 
 
 def _parse_trigger(raw: Fields, definition: TaskDefinition, time_frame_s: int) -> Trigger:
