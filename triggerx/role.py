@@ -16,6 +16,7 @@ from triggerx.ports.bus import Bus
 from triggerx.ports.chain import Chain, Transactions
 from triggerx.ports.clock import Chance, Clock
 from triggerx.ports.content import Content
+from triggerx.ports.faults import CrashPoint, no_crash
 from triggerx.ports.log import Log
 from triggerx.ports.notifier import Notifier
 from triggerx.ports.operators import Operators
@@ -43,6 +44,7 @@ class Services:
     notifiers: tuple[Notifier, ...]
     engine_signer: Signer | None = None
     keeper_signer: AttesterSigner | None = None
+    crash_point: CrashPoint = no_crash
 
     def chain(self, chain_id: ChainId) -> Chain:
         """Return the chain of this id; raises `KeyError` when the node has no endpoint for it."""

@@ -164,6 +164,7 @@ class Aggregator:
                 tuple(share.operator_id for share in ballot.shares),
             ),
         )
+        services.crash_point("keeper.before-submission")
         outcome = await services.transactions[services.network.l2_chain_id].submit(
             TransactionIntent(
                 intent_id=f"submit:{to_hex(announced.task_hash)}:{tries}",

@@ -80,6 +80,7 @@ class Performer:
         action_chain = services.network.action_chains[body.action.chain_id]
         chain = services.chain(action_chain.chain_id)
         await services.clock.sleep_until(order.not_before * 1000)
+        services.crash_point("keeper.before-action")
         call = build_call(body, signed, gas_price=await chain.gas_price())
         outcome = await services.transactions[action_chain.chain_id].submit(
             TransactionIntent(

@@ -1,0 +1,61 @@
+"""The development relayer: carries operators' registrations from L1 to L2, as the cross-chain message does elsewhere.
+
+It stands outside the sentinel on purpose: on a real network nobody runs it, and the nodes must not miss it.
+"""
+
+from typing import NoReturn, cast
+
+from triggerx.chains.wallet import Wallet
+from triggerx.core.errors import UnrecoverableError
+from triggerx.core.network import Network
+from triggerx.evm.contracts import AttestationCenter, AvsGovernance
+from triggerx.evm.types import Address, checksum
+from triggerx.ports.chain import Chain, Log, LogFilter
+from triggerx.ports.log import Log as NodeLog
+
+
+class Relayer:
+    """Reads AvsGovernance's logs from its first block on; what L2 knows already is left as it is."""
+
+    def __init__(self, network: Network, *, l1: Chain, l2: Chain, messenger: Wallet, log: NodeLog) -> None:
+        """Send on L2 as `messenger`, the account the Attestation Center takes registrations from."""
+        self._network = network
+        self._l1 = l1
+        self._l2 = l2
+        self._messenger = messenger
+        self._log = log.bind(loop="devnet.relayer")
+
+    async def run(self) -> NoReturn:
+        """Relay, for ever."""
+        events = (AvsGovernance.OperatorRegistered, AvsGovernance.OperatorUnregistered)
+        wanted = LogFilter(addresses=(self._network.avs_governance,), topics=(tuple(event.topic for event in events),))
+        batches = self._l1.confirmed_logs(
+            wanted, after=None, start_block=self._network.l1_start_block, confirmations=self._network.l1_confirmations
+        )
+        async for batch in batches:
+            for log in batch.logs:
+                await self._relay(log)
+        raise UnrecoverableError("the relayer's logs ended, which they may not")
+
+    async def _relay(self, log: Log) -> None:
+        if log.topics[0] == AvsGovernance.OperatorUnregistered.topic:
+            values = AvsGovernance.OperatorUnregistered.decode(log.topics, log.data)
+            operator = cast("Address", values["operator"])
+            if await self._power_on_l2(operator):
+                data = AttestationCenter.unregisterOperator.encode(operator)
+                await self._messenger.send(self._network.attestation_center, data)
+                self._log.info("operator taken off L2", operator=checksum(operator))
+            return
+        values = AvsGovernance.OperatorRegistered.decode(log.topics, log.data)
+        operator = cast("Address", values["operator"])
+        if await self._power_on_l2(operator):
+            return
+        answer = await self._l1.call(self._network.avs_governance, AvsGovernance.votingPower.encode(operator))
+        power = AvsGovernance.votingPower.decode_output(answer)[0]
+        data = AttestationCenter.registerOperator.encode(operator, values["blsKey"], power, operator)
+        await self._messenger.send(self._network.attestation_center, data)
+        self._log.info("operator carried to L2", operator=checksum(operator), voting_power=cast("int", power))
+
+    async def _power_on_l2(self, operator: Address) -> int:
+        answer = await self._l2.call(self._network.attestation_center, AttestationCenter.votingPower.encode(operator))
+        return cast("int", AttestationCenter.votingPower.decode_output(answer)[0])
