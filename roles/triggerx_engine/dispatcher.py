@@ -9,7 +9,7 @@ from typing import NoReturn
 from triggerx.core.canonical import canonical_json
 from triggerx.core.errors import InvalidInput, RecoverableError
 from triggerx.core.job import Job
-from triggerx.core.job_body import dump_body
+from triggerx.core.job_body import encode_body
 from triggerx.core.messages import AssignTask, TaskAnswer
 from triggerx.core.task import (
     ClockDeadlinePassed,
@@ -130,9 +130,7 @@ class Dispatcher:
 
     async def _ask(self, task: Task, job: Job, signed: SignedAssignment) -> tuple[AssignmentStatus, str, TaskInput]:
         attempt, performer = signed.assignment.attempt, signed.assignment.performer
-        request = AssignTask(
-            assignment=signed, body=canonical_json(dump_body(job.body)), evidence=canonical_json(task.evidence)
-        )
+        request = AssignTask(assignment=signed, body=encode_body(job.body), evidence=canonical_json(task.evidence))
         try:
             peer_id = await self._peer_id(performer)
             reply = await self._services.peers.ask(peer_id, request, timeout_s=self._acknowledge_timeout_s)

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-from triggerx.core.errors import InvalidInput
 from triggerx.core.job import JobBody
+from triggerx.core.job_body import static_calldata
 from triggerx.core.task import SignedAssignment
-from triggerx.evm.abi import ArgumentError, encode_arguments, function_from_abi
 from triggerx.evm.contracts import TaskExecutionHub
 from triggerx.evm.types import Wei
 
@@ -25,18 +24,9 @@ class HubCall:
     fee: Wei
 
 
-def expected_data(body: JobBody) -> bytes:
-    """Return the inner calldata a static job's body asks for; raises `InvalidInput`."""
-    try:
-        function = function_from_abi(body.action.abi, body.action.function)
-        return encode_arguments(function.signature, body.action.arguments)
-    except (ArgumentError, ValueError) as error:
-        raise InvalidInput("arguments", str(error)) from error
-
-
 def build_call(body: JobBody, signed: SignedAssignment, *, gas_price: Wei) -> HubCall:
     """Build the hub call of one assignment at this gas price; the fee repays the performer's gas up to the cap."""
-    inner = expected_data(body)
+    inner = static_calldata(body)
     value = Wei(0)
     if body.mandate is None:
         fee = Wei(min(UNGUARDED_FEE_MAX, (UNGUARDED_GAS + INNER_GAS_DEFAULT) * gas_price))

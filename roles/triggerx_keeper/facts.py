@@ -3,16 +3,14 @@
 from triggerx.core.document import TaskDocument
 from triggerx.core.errors import InvalidInput
 from triggerx.core.job import JobBody, TimeTrigger
-from triggerx.core.job_body import expected_job_hash
+from triggerx.core.job_body import created_at_of, expected_job_hash, static_calldata
 from triggerx.core.validation import Facts, RegistryEntry, Seed, engine_of
 from triggerx.evm.hub import Firing, FiringKind
-from triggerx.evm.registry import unpack_job_id
 from triggerx.evm.types import Hash32
 from triggerx.ports.chain import CallReverted, Chain
 from triggerx.ports.store.peering import AnnouncedDocument
 from triggerx.role import Services
 from triggerx.triggers.time import is_due
-from triggerx_keeper.calls import expected_data
 from triggerx_keeper.executions import read_execution
 from triggerx_keeper.registry import read_entry
 
@@ -21,7 +19,7 @@ def trigger_fault(body: JobBody, firing: Firing) -> str:
     """Return why this firing is not one of the job's, or an empty text when it is."""
     if not isinstance(body.trigger, TimeTrigger) or firing.kind != FiringKind.TIME:
         return "only time firings of time jobs can be checked"
-    _, created_at, _ = unpack_job_id(body.job_id)
+    created_at = created_at_of(body.job_id)
     expires_at = created_at + body.time_frame_s
     if not is_due(body.trigger, created_at=created_at, expires_at=expires_at, moment=firing.index):
         return f"second {firing.index} is not one of the schedule's"
@@ -55,7 +53,7 @@ async def gather_facts(
         registry=registry,
         registry_hash=expected_job_hash(body),
         trigger_fault=trigger_fault(body, document.assignment.firing),
-        expected_data=expected_data(body),
+        expected_data=static_calldata(body),
         execution=execution,
         claimed_by=await _claimed_by(services, announced),
         confirmations_min=action_chain.confirmations,

@@ -7,7 +7,7 @@ from triggerx.core.canonical import Json
 from triggerx.core.election import Duty, draw
 from triggerx.core.errors import InvalidInput, RecoverableError
 from triggerx.core.job import JobBody
-from triggerx.core.job_body import parse_body
+from triggerx.core.job_body import decode_body, static_calldata
 from triggerx.core.messages import AssignTask, Heard, TaskAnswer
 from triggerx.core.validation import signer_of
 from triggerx.events import AssignmentReceived
@@ -15,7 +15,6 @@ from triggerx.evm.hub import assignment_digest, mandate_digest, task_key
 from triggerx.evm.types import checksum
 from triggerx.ports.store.peering import Performance, PerformanceStatus
 from triggerx.role import Services
-from triggerx_keeper.calls import expected_data
 from triggerx_keeper.facts import trigger_fault
 from triggerx_keeper.identity import Identity
 from triggerx_keeper.registry import read_entry
@@ -65,7 +64,7 @@ class OrderDesk:
         order = signed.assignment
         if await services.store.performances.get(order.task_key, order.attempt) is not None:
             return
-        body = _body(heard.message.body)
+        body = decode_body(heard.message.body)
         self._check_order(heard, body)
         await self._check_engine(heard, body)
         await self._check_election(heard)
@@ -118,7 +117,7 @@ class OrderDesk:
 
     async def _check_job(self, heard: Heard[AssignTask], body: JobBody) -> None:
         services = self._services
-        expected_data(body)
+        static_calldata(body)
         action_chain = services.network.action_chains[body.action.chain_id]
         entry = await read_entry(services.chain(action_chain.chain_id), action_chain, body.job_id)
         if not entry.is_active or entry.owner != body.owner:
@@ -128,10 +127,6 @@ class OrderDesk:
         digest = mandate_digest(body.mandate.mandate, action_chain.chain_id, action_chain.task_execution_hub)
         if signer_of(digest, body.mandate.signature) != entry.owner:
             raise Refusal("mandate_forged", "the mandate is not signed by the job's owner")
-
-
-def _body(content: bytes) -> JobBody:
-    return parse_body(_object(content, "body"))
 
 
 def _object(content: bytes, field: str) -> dict[str, Json]:

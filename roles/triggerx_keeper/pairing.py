@@ -6,7 +6,8 @@ Only public points go to the node; signing never does.
 from collections.abc import Sequence
 
 from triggerx.core.election import Operator
-from triggerx.evm.bn254.bls import aggregate_public_keys, aggregate_signatures, message_point, pairing_input
+from triggerx.evm.bn254.bls import aggregate_public_keys, aggregate_signatures, pairing_input
+from triggerx.evm.bn254.hash_to_point import hash_to_point
 from triggerx.evm.tasks import TASKS_DOMAIN
 from triggerx.evm.types import Address
 from triggerx.ports.chain import Chain
@@ -36,6 +37,6 @@ async def _holds(
 ) -> bool:
     signature = aggregate_signatures([point_of(share.signature) for share in shares])
     public = aggregate_public_keys([keys[share.operator_id] for share in shares])
-    data = pairing_input(signature, public, message_point(TASKS_DOMAIN, message))
+    data = pairing_input(signature, public, hash_to_point(TASKS_DOMAIN, message))
     answer = await chain.call(PAIRING_PRECOMPILE, data)
     return int.from_bytes(answer, "big") == 1

@@ -5,13 +5,12 @@ announcement. Where the action was done by somebody before, it is announced once
 """
 
 import asyncio
-import json
 from dataclasses import replace
 from typing import NoReturn
 
 from triggerx.core.document import ActionTaken, TaskDocument, encode_document
 from triggerx.core.errors import InvalidInput, RecoverableError
-from triggerx.core.job_body import dump_body, parse_body
+from triggerx.core.job_body import decode_body, dump_body
 from triggerx.core.messages import TaskPerformed
 from triggerx.core.validation import Execution
 from triggerx.events import AssignmentReceived
@@ -76,7 +75,7 @@ class Performer:
     async def _execute(self, performance: Performance) -> Hash32 | None:
         """Send the action and return its transaction; None when the task was abandoned."""
         services, signed = self._services, performance.signed
-        order, body = signed.assignment, parse_body(json.loads(performance.body))
+        order, body = signed.assignment, decode_body(performance.body)
         action_chain = services.network.action_chains[body.action.chain_id]
         chain = services.chain(action_chain.chain_id)
         await services.clock.sleep_until(order.not_before * 1000)
@@ -114,7 +113,7 @@ class Performer:
         services, tx_hash = self._services, performance.execution_tx_hash
         if tx_hash is None:
             raise InvalidInput("execution_tx_hash", "is missing on an executed task")
-        body = parse_body(json.loads(performance.body))
+        body = decode_body(performance.body)
         action_chain = services.network.action_chains[body.action.chain_id]
         done = await read_execution(services.chain(action_chain.chain_id), action_chain, tx_hash)
         if done is None:
