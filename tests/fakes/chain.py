@@ -1,0 +1,185 @@
+"""A chain in memory: blocks are mined by the test, and contract calls answer what the test registered."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass, replace
+
+from triggerx.core.errors import RecoverableError
+from triggerx.evm.abi import Function
+from triggerx.evm.abi.codec import encode_type
+from triggerx.evm.keccak import Hash32, keccak256
+from triggerx.evm.types import ZERO_HASH, Address, ChainId, Wei, to_hex
+from triggerx.ports.chain import (
+    Block,
+    CallReverted,
+    Cursor,
+    Log,
+    LogBatch,
+    LogFilter,
+    Receipt,
+    ReorgBeyondConfirmations,
+    Transaction,
+)
+
+Answer = Callable[..., object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenCall:
+    """One `eth_call` as it came."""
+
+    to: Address
+    data: bytes
+    sender: Address | None
+    value: Wei
+    block: int | str
+
+
+class FakeChain:
+    """Implements `ports.chain.Chain`; `fault`, when set, is raised by every read, as by endpoints that are down."""
+
+    def __init__(
+        self, chain_id: int = 31337, *, now: int = 1_700_000_000, block_time_s: int = 1, gas_price: int = 10**9
+    ) -> None:
+        self.chain_id = ChainId(chain_id)
+        self.fault: RecoverableError | None = None
+        self.calls: list[SeenCall] = []
+        self.balances: dict[Address, int] = {}
+        self.receipts: dict[Hash32, Receipt] = {}
+        self.transactions: dict[Hash32, Transaction] = {}
+        self._gas_price = gas_price
+        self._block_time_s = block_time_s
+        self._answers: dict[tuple[Address, bytes], tuple[Function, Answer]] = {}
+        self._blocks = [self._next(None, now, fork=0)]
+        self._logs: list[Log] = []
+        self._fork = 0
+        self._mined = asyncio.Condition()
+
+    def answer(self, to: Address, function: Function, answer: Answer) -> None:
+        """Answer calls of `function` at `to`: `answer` gets its arguments and returns its one result, or a tuple.
+
+        A function with several results needs a tuple of them; one that raises `CallReverted` reverts.
+        """
+        self._answers[to, function.selector] = (function, answer)
+
+    async def mine(self, count: int = 1, *, logs: Sequence[Log] = (), timestamp: int | None = None) -> Block:
+        """Mine blocks; the logs go into the last, with its number and hash put in."""
+        for _ in range(count):
+            head = self._blocks[-1]
+            moment = head.timestamp + self._block_time_s if timestamp is None else timestamp
+            self._blocks.append(self._next(head, moment, fork=self._fork))
+        head = self._blocks[-1]
+        self._logs += [
+            replace(log, block_number=head.number, block_hash=head.hash, log_index=index)
+            for index, log in enumerate(logs)
+        ]
+        async with self._mined:
+            self._mined.notify_all()
+        return head
+
+    async def reorganise(self, depth: int) -> None:
+        """Replace the newest `depth` blocks by as many others and one more; their logs are gone."""
+        keep = len(self._blocks) - depth
+        self._fork += 1
+        del self._blocks[keep:]
+        self._logs = [log for log in self._logs if log.block_number < keep]
+        await self.mine(depth + 1)
+
+    async def head(self) -> Block:
+        self._check()
+        return self._blocks[-1]
+
+    async def block(self, number: int) -> Block | None:
+        self._check()
+        return self._blocks[number] if 0 <= number < len(self._blocks) else None
+
+    async def block_at(self, timestamp: int) -> Block | None:
+        self._check()
+        return next((block for block in reversed(self._blocks) if block.timestamp <= timestamp), None)
+
+    async def call(
+        self,
+        to: Address,
+        data: bytes,
+        *,
+        sender: Address | None = None,
+        value: Wei = Wei(0),
+        block: int | str = "latest",
+    ) -> bytes:
+        self._check()
+        self.calls.append(SeenCall(to=to, data=data, sender=sender, value=value, block=block))
+        found = self._answers.get((to, data[:4]))
+        if found is None:
+            raise CallReverted(f"no answer is registered for {to_hex(data[:4])} at {to_hex(to)}")
+        function, answer = found
+        result = answer(*function.decode_input(data))
+        values = (result,) if len(function.outputs.components) == 1 else result
+        return encode_type(function.outputs, values)
+
+    async def logs(self, wanted: LogFilter, *, from_block: int, to_block: int) -> tuple[Log, ...]:
+        self._check()
+        inside = (log for log in self._logs if from_block <= log.block_number <= to_block)
+        return tuple(log for log in inside if _matches(log, wanted))
+
+    async def receipt(self, tx_hash: Hash32) -> Receipt | None:
+        self._check()
+        return self.receipts.get(tx_hash)
+
+    async def transaction(self, tx_hash: Hash32) -> Transaction | None:
+        self._check()
+        return self.transactions.get(tx_hash)
+
+    async def balance(self, address: Address) -> Wei:
+        self._check()
+        return Wei(self.balances.get(address, 0))
+
+    async def gas_price(self) -> Wei:
+        self._check()
+        return Wei(self._gas_price)
+
+    async def heads(self) -> AsyncGenerator[Block, None]:
+        seen: Block | None = None
+        while True:
+            async with self._mined:
+                while self._blocks[-1] == seen:
+                    await self._mined.wait()
+            seen = self._blocks[-1]
+            yield seen
+
+    async def confirmed_logs(
+        self, wanted: LogFilter, *, after: Cursor | None, start_block: int, confirmations: int
+    ) -> AsyncGenerator[LogBatch, None]:
+        cursor = after
+        async for head in self.heads():
+            if cursor is not None and (known := await self.block(cursor.number)) and known.hash != cursor.hash:
+                raise ReorgBeyondConfirmations(f"block {cursor.number} was replaced")
+            first = start_block if cursor is None else cursor.number + 1
+            last = head.number - confirmations
+            if first <= last:
+                cursor = Cursor(number=last, hash=self._blocks[last].hash)
+                yield LogBatch(logs=await self.logs(wanted, from_block=first, to_block=last), cursor=cursor)
+
+    def _check(self) -> None:
+        if self.fault is not None:
+            raise self.fault
+
+    def _next(self, parent: Block | None, timestamp: int, *, fork: int) -> Block:
+        number = 0 if parent is None else parent.number + 1
+        parent_hash = ZERO_HASH if parent is None else parent.hash
+        name = f"{self.chain_id}:{number}:{fork}:{timestamp}".encode()
+        return Block(
+            number=number,
+            hash=keccak256(parent_hash + name),
+            parent_hash=parent_hash,
+            timestamp=timestamp,
+            logs_bloom=b"\xff" * 256,
+        )
+
+
+def _matches(log: Log, wanted: LogFilter) -> bool:
+    if wanted.addresses and log.address not in wanted.addresses:
+        return False
+    for place, options in enumerate(wanted.topics):
+        if options is not None and (place >= len(log.topics) or log.topics[place] not in options):
+            return False
+    return True
