@@ -1,0 +1,34 @@
+"""The lock of a data directory: one process at a time, until it ends in whatever way."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from triggerx.core.errors import UnavailableError
+
+LOCK_FILE: Final = "store.lock"
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Hold the directory; raises `UnavailableError` naming the process that has it.
+
+    The kernel gives the lock back when the process ends, so a stale file is harmless; its text is the holder's pid.
+    """
+    descriptor = os.open(directory / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
+            raise UnavailableError(
+                f"{directory} is in use by the process {holder}: stop it, or name another data directory"
+            ) from error
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,245 @@
+"""Tasks and assignments between rows and nouns; attesters are rows of their own, a performer is a keeper's row."""
+
+import json
+from collections.abc import Sequence
+
+from triggerx.core.assignment_json import dump_assignment, parse_assignment
+from triggerx.core.canonical import canonical_json
+from triggerx.core.errors import NotFound
+from triggerx.core.job import JobId, TaskDefinition
+from triggerx.core.task import SignedAssignment, Task, TaskId, TaskStatus
+from triggerx.evm.hub import Firing
+from triggerx.evm.types import Address, ChainId, Hash32, Wei, to_hex
+from triggerx.ports.store.tasks import AssignmentRow, AssignmentStatus, NewTask
+from triggerx.storage.session import Row, Session, Value
+
+
+class TaskQueries:
+    """The task table over a session."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def insert(self, new: NewTask) -> Task | None:
+        """Add the task and return it; see `ports.store.Tasks`."""
+        row = await self._session.fetch_one(
+            "insert_task",
+            task_key=new.task_key,
+            job_id=str(new.job_id),
+            task_definition_id=int(new.task_definition_id),
+            created_at=new.created_at,
+            **_firing_columns(new.firing),
+            evidence=canonical_json(new.evidence).decode(),
+            is_guarded=new.is_guarded,
+            status=TaskStatus.CREATED.value,
+            fired_at_ms=new.fired_at_ms,
+        )
+        if row is None:
+            return None
+        return Task(
+            task_id=TaskId(row.integer("task_id")),
+            task_key=new.task_key,
+            job_id=new.job_id,
+            task_definition_id=new.task_definition_id,
+            created_at=new.created_at,
+            firing=new.firing,
+            is_guarded=new.is_guarded,
+            evidence=new.evidence,
+            fired_at_ms=new.fired_at_ms,
+        )
+
+    async def save(self, task: Task) -> None:
+        """Write every column of a task that exists."""
+        async with self._session.atomic() as session:
+            columns = _columns(task)
+            row = await session.fetch_one("save_task", **columns)
+            if row is None:
+                raise NotFound(f"there is no task {task.task_id} in the store")
+            if task.task_performer is not None and row.integer_or_none("task_performer_id") is None:
+                await session.fetch_one("ensure_keeper", address=task.task_performer)
+                await session.fetch_one("save_task", **columns)
+            stored = await session.fetch_all("task_attesters", task_id=task.task_id)
+            if tuple(attester.integer("operator_id") for attester in stored) == task.task_attester_ids:
+                return
+            await session.execute("forget_task_attesters", task_id=task.task_id)
+            for place, operator_id in enumerate(task.task_attester_ids):
+                await session.execute(
+                    "insert_task_attester", task_id=task.task_id, place=place, operator_id=operator_id
+                )
+
+    async def get(self, task_id: TaskId) -> Task | None:
+        """Return a task by its number."""
+        return _task_or_none(await self._session.fetch_one("get_task", task_id=task_id))
+
+    async def by_key(self, task_key: Hash32) -> Task | None:
+        """Return a task by its key."""
+        return _task_or_none(await self._session.fetch_one("task_by_key", task_key=task_key))
+
+    async def by_cid(self, cid: str) -> Task | None:
+        """Return the task whose document has this CID."""
+        return _task_or_none(await self._session.fetch_one("task_by_cid", cid=cid))
+
+    async def list_by_job(self, job_id: JobId) -> Sequence[Task]:
+        """Return a job's tasks."""
+        return _tasks(await self._session.fetch_all("tasks_of_job", job_id=str(job_id)))
+
+    async def count_by_job(self, job_id: JobId) -> int:
+        """Return how many of a job's tasks have run or may still run."""
+        row = await self._session.fetch_one("count_tasks_of_job", job_id=str(job_id))
+        return 0 if row is None else row.integer("tasks")
+
+    async def list_by_owner(self, owner: Address, *, limit: int) -> Sequence[Task]:
+        """Return the tasks of an owner's jobs."""
+        return _tasks(await self._session.fetch_all("tasks_of_owner", owner=owner, limit=limit))
+
+    async def list_recent(self, *, limit: int) -> Sequence[Task]:
+        """Return the newest tasks."""
+        return _tasks(await self._session.fetch_all("recent_tasks", limit=limit))
+
+    async def list_open(self) -> Sequence[Task]:
+        """Return the tasks without a final status."""
+        return _tasks(await self._session.fetch_all("open_tasks"))
+
+
+class AssignmentQueries:
+    """The signed orders over a session."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def insert(self, signed: SignedAssignment) -> None:
+        """Add an order as SENT."""
+        await self._session.execute(
+            "insert_assignment",
+            task_key=signed.assignment.task_key,
+            attempt=signed.assignment.attempt,
+            performer=signed.assignment.performer,
+            signed=canonical_json(dump_assignment(signed)).decode(),
+            status=AssignmentStatus.SENT.value,
+        )
+
+    async def set_status(self, task_key: Hash32, attempt: int, status: AssignmentStatus, reason: str = "") -> None:
+        """Note how it went."""
+        written = await self._session.execute(
+            "set_assignment_status", task_key=task_key, attempt=attempt, status=status.value, reason=reason
+        )
+        if written == 0:
+            raise NotFound(f"there is no order for attempt {attempt} of the task {to_hex(task_key)} in the store")
+
+    async def list_by_task(self, task_key: Hash32) -> Sequence[AssignmentRow]:
+        """Return a task's orders."""
+        rows = await self._session.fetch_all("assignments_of_task", task_key=task_key)
+        return tuple(
+            AssignmentRow(
+                signed=parse_assignment(json.loads(row.text("signed"))),
+                status=AssignmentStatus(row.text("status")),
+                reason=row.text("reason"),
+            )
+            for row in rows
+        )
+
+
+def _firing_columns(firing: Firing) -> dict[str, Value]:
+    return {
+        "firing_kind": firing.kind,
+        "firing_index": str(firing.index),
+        "firing_chain_id": firing.chain_id,
+        "firing_tx_hash": firing.tx_hash,
+    }
+
+
+def _columns(task: Task) -> dict[str, Value]:
+    return {
+        "task_id": task.task_id,
+        "task_key": task.task_key,
+        "task_number": task.task_number,
+        "job_id": str(task.job_id),
+        "task_definition_id": int(task.task_definition_id),
+        "created_at": task.created_at,
+        "task_cost": None if task.task_cost is None else str(task.task_cost),
+        "execution_timestamp": task.execution_timestamp,
+        "execution_tx_hash": task.execution_tx_hash,
+        "task_performer": task.task_performer,
+        "proof_of_task": task.proof_of_task,
+        "action_data_cid": task.action_data_cid,
+        "is_approved": task.is_approved,
+        "tp_signature": task.tp_signature,
+        "ta_signature": task.ta_signature,
+        "task_submission_tx_hash": task.task_submission_tx_hash,
+        "is_successful": task.is_successful,
+        **_firing_columns(task.firing),
+        "evidence": canonical_json(task.evidence).decode(),
+        "is_guarded": task.is_guarded,
+        "status": task.status.value,
+        "attempt": task.attempt,
+        "task_error": task.task_error,
+        "deadline_at": task.deadline_at,
+        "fired_at_ms": task.fired_at_ms,
+        "executed_at_ms": task.executed_at_ms,
+        "attested_at_ms": task.attested_at_ms,
+    }
+
+
+def _tasks(rows: Sequence[Row]) -> Sequence[Task]:
+    return tuple(_task(row) for row in rows)
+
+
+def _task_or_none(row: Row | None) -> Task | None:
+    return None if row is None else _task(row)
+
+
+def _task(row: Row) -> Task:
+    cost = row.number_or_none("task_cost")
+    return Task(
+        task_id=TaskId(row.integer("task_id")),
+        task_key=Hash32(row.octets("task_key")),
+        job_id=JobId(row.number("job_id")),
+        task_definition_id=TaskDefinition(row.integer("task_definition_id")),
+        created_at=row.integer("created_at"),
+        firing=Firing(
+            kind=row.integer("firing_kind"),
+            index=row.number("firing_index"),
+            chain_id=ChainId(row.integer("firing_chain_id")),
+            tx_hash=Hash32(row.octets("firing_tx_hash")),
+        ),
+        is_guarded=row.boolean("is_guarded"),
+        status=TaskStatus(row.text("status")),
+        attempt=row.integer("attempt"),
+        evidence=json.loads(row.text("evidence")),
+        task_number=row.integer_or_none("task_number"),
+        task_cost=None if cost is None else Wei(cost),
+        execution_timestamp=row.integer_or_none("execution_timestamp"),
+        execution_tx_hash=_hash(row, "execution_tx_hash"),
+        task_performer=_address(row, "task_performer"),
+        proof_of_task=row.text_or_none("proof_of_task"),
+        action_data_cid=row.text_or_none("action_data_cid"),
+        task_attester_ids=_attesters(row.text_or_none("task_attester_ids")),
+        is_approved=row.boolean_or_none("is_approved"),
+        tp_signature=row.octets_or_none("tp_signature"),
+        ta_signature=row.octets_or_none("ta_signature"),
+        task_submission_tx_hash=_hash(row, "task_submission_tx_hash"),
+        is_successful=row.boolean_or_none("is_successful"),
+        task_error=row.text("task_error"),
+        deadline_at=row.integer_or_none("deadline_at"),
+        fired_at_ms=row.integer("fired_at_ms"),
+        executed_at_ms=row.integer_or_none("executed_at_ms"),
+        attested_at_ms=row.integer_or_none("attested_at_ms"),
+    )
+
+
+def _attesters(text: str | None) -> tuple[int, ...]:
+    """`place:operator id` items in any order, as neither engine promises one inside an aggregate."""
+    if text is None:
+        return ()
+    pairs = sorted((int(place), int(operator)) for place, operator in (item.split(":") for item in text.split(",")))
+    return tuple(operator for _, operator in pairs)
+
+
+def _hash(row: Row, column: str) -> Hash32 | None:
+    value = row.octets_or_none(column)
+    return None if value is None else Hash32(value)
+
+
+def _address(row: Row, column: str) -> Address | None:
+    value = row.octets_or_none(column)
+    return None if value is None else Address(value)

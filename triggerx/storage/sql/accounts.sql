@@ -1,0 +1,41 @@
+-- name: ensure_user
+INSERT INTO users (user_address, created_at, last_updated_at)
+VALUES (:address, :now, :now)
+ON CONFLICT (user_address) DO UPDATE SET user_address = excluded.user_address
+RETURNING *
+
+-- name: user_by_address
+-- lock: u
+SELECT u.* FROM users u WHERE u.user_address = :address
+
+-- name: set_token_balance
+INSERT INTO users (user_address, created_at, last_updated_at, token_balance)
+VALUES (:address, :now, :now, :balance)
+ON CONFLICT (user_address) DO UPDATE
+SET token_balance = excluded.token_balance, last_updated_at = excluded.last_updated_at
+
+-- name: add_points
+INSERT INTO users (user_address, created_at, last_updated_at, account_balance)
+VALUES (:address, :now, :now, :points)
+ON CONFLICT (user_address) DO UPDATE
+SET account_balance = add_decimal(users.account_balance, excluded.account_balance),
+    last_updated_at = excluded.last_updated_at
+
+-- name: insert_api_key
+INSERT INTO api_keys (digest, owner, scopes, is_active, rate_limit, created_at)
+VALUES (:digest, :owner, :scopes, TRUE, :rate_limit, :now)
+ON CONFLICT (digest) DO UPDATE SET digest = excluded.digest
+RETURNING *
+
+-- name: api_key_by_digest
+SELECT * FROM api_keys WHERE digest = :digest
+
+-- name: touch_api_key
+UPDATE api_keys SET last_used = :now
+WHERE api_key_id = :api_key_id AND (last_used IS NULL OR last_used < :now)
+
+-- name: set_api_key_active
+UPDATE api_keys SET is_active = :is_active WHERE api_key_id = :api_key_id
+
+-- name: api_keys_of_owner
+SELECT * FROM api_keys WHERE owner = :owner ORDER BY api_key_id

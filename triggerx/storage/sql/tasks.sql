@@ -1,0 +1,84 @@
+-- fragment: task
+SELECT
+    t.*,
+    p.keeper_address AS task_performer,
+    (
+        SELECT {string_agg}(CAST(a.place AS TEXT) || ':' || CAST(a.operator_id AS TEXT), ',')
+        FROM task_attesters a WHERE a.task_id = t.task_id
+    ) AS task_attester_ids
+FROM tasks t LEFT JOIN keepers p ON p.keeper_id = t.task_performer_id
+
+-- name: insert_task
+INSERT INTO tasks (
+    task_key, job_id, task_definition_id, created_at, firing_kind, firing_index, firing_chain_id, firing_tx_hash,
+    evidence, is_guarded, status, attempt, task_error, fired_at_ms
+) VALUES (
+    :task_key, :job_id, :task_definition_id, :created_at, :firing_kind, :firing_index, :firing_chain_id,
+    :firing_tx_hash, :evidence, :is_guarded, :status, 0, '', :fired_at_ms
+)
+ON CONFLICT (task_key) DO NOTHING
+RETURNING task_id
+
+-- name: save_task
+UPDATE tasks SET
+    task_key = :task_key, task_number = :task_number, job_id = :job_id, task_definition_id = :task_definition_id,
+    created_at = :created_at, task_cost = :task_cost, execution_timestamp = :execution_timestamp,
+    execution_tx_hash = :execution_tx_hash,
+    task_performer_id = (SELECT k.keeper_id FROM keepers k WHERE k.keeper_address = :task_performer),
+    proof_of_task = :proof_of_task, action_data_cid = :action_data_cid, is_approved = :is_approved,
+    tp_signature = :tp_signature, ta_signature = :ta_signature, task_submission_tx_hash = :task_submission_tx_hash,
+    is_successful = :is_successful, firing_kind = :firing_kind, firing_index = :firing_index,
+    firing_chain_id = :firing_chain_id, firing_tx_hash = :firing_tx_hash, evidence = :evidence,
+    is_guarded = :is_guarded, status = :status, attempt = :attempt, task_error = :task_error,
+    deadline_at = :deadline_at, fired_at_ms = :fired_at_ms, executed_at_ms = :executed_at_ms,
+    attested_at_ms = :attested_at_ms
+WHERE task_id = :task_id
+RETURNING task_performer_id
+
+-- name: task_attesters
+SELECT operator_id FROM task_attesters WHERE task_id = :task_id ORDER BY place
+
+-- name: forget_task_attesters
+DELETE FROM task_attesters WHERE task_id = :task_id
+
+-- name: insert_task_attester
+INSERT INTO task_attesters (task_id, place, operator_id) VALUES (:task_id, :place, :operator_id)
+
+-- name: get_task
+-- lock: t
+{task} WHERE t.task_id = :task_id
+
+-- name: task_by_key
+-- lock: t
+{task} WHERE t.task_key = :task_key
+
+-- name: task_by_cid
+-- lock: t
+{task} WHERE t.action_data_cid = :cid ORDER BY t.task_id LIMIT 1
+
+-- name: tasks_of_job
+{task} WHERE t.job_id = :job_id ORDER BY t.task_id
+
+-- name: count_tasks_of_job
+SELECT COUNT(*) AS tasks FROM tasks t WHERE t.job_id = :job_id AND t.status NOT IN ('failed', 'rejected')
+
+-- name: tasks_of_owner
+{task} JOIN jobs j ON j.job_id = t.job_id
+WHERE j.owner = :owner ORDER BY t.task_id DESC LIMIT :limit
+
+-- name: recent_tasks
+{task} ORDER BY t.task_id DESC LIMIT :limit
+
+-- name: open_tasks
+{task} WHERE t.status IN ('created', 'assigned', 'acknowledged', 'performed') ORDER BY t.task_id
+
+-- name: insert_assignment
+INSERT INTO assignments (task_key, attempt, performer, signed, status, reason)
+VALUES (:task_key, :attempt, :performer, :signed, :status, '')
+ON CONFLICT (task_key, attempt) DO NOTHING
+
+-- name: set_assignment_status
+UPDATE assignments SET status = :status, reason = :reason WHERE task_key = :task_key AND attempt = :attempt
+
+-- name: assignments_of_task
+SELECT * FROM assignments WHERE task_key = :task_key ORDER BY attempt

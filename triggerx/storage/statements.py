@@ -1,0 +1,136 @@
+"""The store's SQL by name, read from `sql/*.sql`: one text for both engines, with `:name` parameters.
+
+A block begins with `-- name: get_job` or, to be put into others as `{task}`, `-- fragment: task`. Two directives may
+follow a name, and speak to Postgres alone: `-- gate:` is run before the query in the same transaction, `-- lock: j`
+makes the query take the rows of `j` for itself when it is run inside a transaction, so that what is read there, changed
+and written back cannot be lost. (SQLite needs neither: it has one writer.)
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Final
+
+EVENT_LOG_LOCK: Final = 0x7472_6767_0001
+MIGRATION_LOCK: Final = 0x7472_6767_0002
+"""Advisory locks on Postgres; the numbers are arbitrary, only different from each other and from other programs'."""
+
+SQLITE_TOKENS: Final = MappingProxyType(
+    {"identity": "INTEGER PRIMARY KEY AUTOINCREMENT", "bytes": "BLOB", "string_agg": "group_concat"}
+)
+POSTGRES_TOKENS: Final = MappingProxyType(
+    {
+        "identity": "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+        "bytes": "BYTEA",
+        "string_agg": "string_agg",
+    }
+)
+_LOCKS = MappingProxyType({"event_log_lock": str(EVENT_LOG_LOCK)})
+
+_HEADING = re.compile(r"^-- (name|fragment): *([a-z][a-z0-9_]*) *$")
+_DIRECTIVE = re.compile(r"^-- (gate|lock): *(.+?) *$")
+_TOKEN = re.compile(r"\{([a-z_]+)\}")
+_PARAMETER = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """One query. `sqlite` keeps its `:name`s; `postgres` has `$1…` in the order of `parameters`."""
+
+    name: str
+    sqlite: str
+    postgres: str
+    parameters: tuple[str, ...]
+    is_read: bool
+    gate: str = ""
+    lock: str = ""
+
+    def check(self, given: Mapping[str, object]) -> None:
+        """Raise `TypeError` unless exactly the query's parameters are given."""
+        if given.keys() != set(self.parameters):
+            raise TypeError(f"the query {self.name} takes {sorted(self.parameters)}, was given {sorted(given)}")
+
+
+@dataclass(slots=True, kw_only=True)
+class _Block:
+    kind: str
+    name: str
+    lines: list[str]
+    directives: dict[str, str]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines).strip()
+
+
+@cache
+def statements() -> Mapping[str, Statement]:
+    """Every query of `sql/*.sql` by its name; `ValueError` for a name that is given twice or a token nobody knows."""
+    texts = {entry.name: entry.read_text(encoding="utf-8") for entry in files(__package__).joinpath("sql").iterdir()}
+    return parse_statements("\n".join(text for name, text in sorted(texts.items()) if name.endswith(".sql")))
+
+
+def parse_statements(text: str) -> Mapping[str, Statement]:
+    """Read blocks as described above."""
+    fragments: dict[str, str] = {}
+    found: dict[str, Statement] = {}
+    blocks = list(_blocks(text))
+    for block in blocks:
+        if block.name in fragments or sum(other.name == block.name for other in blocks) > 1:
+            raise ValueError(f"the name {block.name} is given twice in the SQL files")
+        if block.kind == "fragment":
+            fragments[block.name] = block.text
+    for block in blocks:
+        if block.kind == "name":
+            found[block.name] = _statement(block, fragments)
+    return MappingProxyType(found)
+
+
+def render(text: str, tokens: Mapping[str, str]) -> str:
+    """Put the tokens in; `ValueError` for one that is not known."""
+
+    def value(match: re.Match[str]) -> str:
+        if match[1] not in tokens:
+            raise ValueError(f"the SQL files use {{{match[1]}}}, which is no token and no fragment")
+        return tokens[match[1]]
+
+    return _TOKEN.sub(value, text)
+
+
+def _blocks(text: str) -> Iterator[_Block]:
+    block: _Block | None = None
+    for line in text.splitlines():
+        heading, directive = _HEADING.match(line), _DIRECTIVE.match(line)
+        if heading:
+            if block:
+                yield block
+            block = _Block(kind=heading[1], name=heading[2], lines=[], directives={})
+        elif directive and block:
+            block.directives[directive[1]] = directive[2]
+        elif block and not line.startswith("--"):
+            block.lines.append(line)
+    if block:
+        yield block
+
+
+def _statement(block: _Block, fragments: Mapping[str, str]) -> Statement:
+    body = render(block.text, {**fragments, "string_agg": "{string_agg}"})
+    order: list[str] = []
+
+    def place(match: re.Match[str]) -> str:
+        if match[1] not in order:
+            order.append(match[1])
+        return f"${order.index(match[1]) + 1}"
+
+    return Statement(
+        name=block.name,
+        sqlite=render(body, SQLITE_TOKENS),
+        postgres=_PARAMETER.sub(place, render(body, POSTGRES_TOKENS)),
+        parameters=tuple(order),
+        is_read=body.startswith("SELECT"),
+        gate=render(block.directives.get("gate", ""), _LOCKS),
+        lock=block.directives.get("lock", ""),
+    )
