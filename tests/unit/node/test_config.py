@@ -171,7 +171,7 @@ def test_file_when_the_system_has_one_then_it_is_read_unless_another_is_named(tm
             '[chains.1]\nrpc_urls = "http://a"',
             "DIR/triggerx.toml:2: chains.1.rpc_urls: expected a list, each of it text",
         ),
-        ('[store]\nurl = "mysql://"', "DIR/triggerx.toml:1: store: url: expected nothing, sqlite:///PATH or"),
+        ('[store]\nurl = "mysql://"', "DIR/triggerx.toml:1: store: url: expected nothing, for SQLite, or"),
         ('[peers]\nlisten = ["localhost"]', "DIR/triggerx.toml:1: peers: listen: expected multiaddresses"),
         (
             '[peers]\nbootstrap = ["/ip4/1.1.1.1"]',

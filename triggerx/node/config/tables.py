@@ -31,8 +31,8 @@ class StoreConfig:
     """Empty: SQLite in the data directory. Or postgresql://USER@HOST:PORT/DATABASE."""
 
     def __post_init__(self) -> None:
-        if self.url and not self.url.startswith(("sqlite:", "postgresql://", "postgres://")):
-            raise ValueError("url: expected nothing, sqlite:///PATH or postgresql://USER@HOST:PORT/DATABASE")
+        if self.url and not self.url.startswith(("postgresql://", "postgres://")):
+            raise ValueError("url: expected nothing, for SQLite, or postgresql://USER@HOST:PORT/DATABASE")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
