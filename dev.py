@@ -120,9 +120,18 @@ def answers(python: str | Path, code: str) -> bool:
     return done.returncode == 0
 
 
+def is_ours(venv: Path) -> bool:
+    """Tell whether a virtual environment is whole, of a Python that fits, and still where it was made."""
+    settings = venv / "pyvenv.cfg"
+    if not settings.is_file() or f" {venv}\n" not in settings.read_text() + "\n":
+        return False
+    fits = f"import pip, sys; assert {PYTHON_MIN} <= sys.version_info[:2] <= {PYTHON_MAX}"
+    return answers(venv / "bin" / "python", fits)
+
+
 def make_venv(python: str, where: Path) -> None:
-    """Make a virtual environment with pip; one that is there and alive is kept."""
-    if answers(where / "bin" / "python", "import pip"):
+    """Make a virtual environment with pip; one that is there and can be used is kept."""
+    if is_ours(where):
         return
     if not answers(python, "import venv, ensurepip"):
         raise SetupError("this Python has no venv module. On Debian or Ubuntu: apt install python3-venv")

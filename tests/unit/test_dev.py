@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import venv
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,14 @@ def test_python_when_another_on_the_path_fits_then_takes_the_newest(monkeypatch:
 def test_venv_when_python_cannot_make_one_then_names_the_package(tmp_path: Path) -> None:
     with pytest.raises(dev.SetupError, match="apt install python3-venv"):
         dev.make_venv("/bin/false", tmp_path / "venv")
+
+
+def test_venv_when_moved_then_is_made_anew(tmp_path: Path) -> None:
+    venv.create(tmp_path / "here", with_pip=False)
+    assert "here" in (tmp_path / "here" / "pyvenv.cfg").read_text()
+    (tmp_path / "here").rename(tmp_path / "there")
+    assert not dev.is_ours(tmp_path / "there")
+    assert dev.is_ours(dev.VENV)
 
 
 def test_registries_when_pip_is_configured_then_uv_and_node_follow(monkeypatch: pytest.MonkeyPatch) -> None:
