@@ -9,6 +9,7 @@ from typing import Final
 
 from triggerx.evm.abi.codec import DecodeError, decode_tuple
 from triggerx.evm.abi.types import Tuple, parse_signature, tuple_of
+from triggerx.evm.contract_errors import KNOWN_ERRORS
 from triggerx.evm.keccak import keccak256
 
 REASON_CHARS_MAX: Final = 256  # a reason is logged and shown; the data of a revert may be megabytes
@@ -27,20 +28,11 @@ PANICS: Final = {
 }
 
 CUSTOM_ERRORS: Final = (
-    "InvalidPerformerSignature()",
-    "MessageAlreadySigned()",
-    "InvalidOperatorIndexes()",
-    "InactiveOperator()",
-    "InsufficientVotingPower()",
-    "InvalidOBLSSignature()",
-    "InactiveTaskPerformer()",
-    "InactiveAggregator()",
+    *KNOWN_ERRORS,
+    # Of deployed contracts and of tokens.
     "InvalidTaskDefinition()",
     "InvalidAttesterSet()",
     "PauseFlagIsActive()",
-    "OperatorAlreadyRegistered()",
-    "OperatorNotRegistered()",
-    "InvalidBlsKey()",
     "AccessControlUnauthorizedAccount(address account,bytes32 role)",
     "OwnableUnauthorizedAccount(address account)",
     "OwnableInvalidOwner(address owner)",
