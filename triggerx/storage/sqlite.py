@@ -9,7 +9,7 @@ from typing import Final
 
 import aiosqlite
 
-from triggerx.core.errors import Conflict, NotFound, RecoverableError, TriggerxError, UnrecoverableError
+from triggerx.core.errors import Conflict, InvalidInput, NotFound, RecoverableError, TriggerxError, UnrecoverableError
 from triggerx.storage.session import Row, Session, Value, in_transaction, refuse_inside
 from triggerx.storage.statements import statements
 from triggerx.storage.writer import Answer, Turn, Writer
@@ -51,17 +51,19 @@ class SqliteSession:
         refuse_inside(self._writer, "a transaction")
         turn = self._writer.turn()
         session = _TransactionSession(self._writer, turn)
-        with translated("transaction"), in_transaction(self._writer):
-            try:
+        try:
+            with translated("transaction"):
                 await turn.granted
+            with in_transaction(self._writer):
                 yield session
-                session.check()
-            except BaseException:
-                turn.put(False)
-                if not turn.committed.cancel() and not turn.committed.cancelled():
-                    turn.committed.exception()  # it was told already; what is raised here says why
-                raise
-            turn.put(True)
+            session.check()
+        except BaseException:
+            turn.put(False)
+            if not turn.committed.cancel() and not turn.committed.cancelled():
+                turn.committed.exception()  # taken note of: what is raised here says the same
+            raise
+        turn.put(True)
+        with translated("transaction"):
             await turn.committed
 
     async def _write(self, name: str, parameters: dict[str, Value]) -> Answer:
@@ -154,8 +156,8 @@ def translated(doing: str) -> Iterator[None]:
         if error.sqlite_errorcode == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
             raise NotFound(f"{doing}: it refers to something that is not in the store") from error
         raise Conflict(f"{doing}: it contradicts what is in the store: {error}") from error
-    except OverflowError as error:
-        raise Conflict(f"{doing}: a number has more than 64 bits: {error}") from error
+    except (OverflowError, UnicodeEncodeError) as error:
+        raise InvalidInput(doing, f"holds a value that cannot be stored: {error}") from error
     except sqlite3.DatabaseError as error:
         raise _outage(doing, error) from error
 

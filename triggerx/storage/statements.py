@@ -14,6 +14,8 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Final
 
+from triggerx.core.errors import InvalidInput
+
 EVENT_LOG_LOCK: Final = 0x7472_6767_0001
 MIGRATION_LOCK: Final = 0x7472_6767_0002
 """Advisory locks on Postgres; the numbers are arbitrary, only different from each other and from other programs'."""
@@ -49,9 +51,15 @@ class Statement:
     lock: str = ""
 
     def check(self, given: Mapping[str, object]) -> None:
-        """Raise `TypeError` unless exactly the query's parameters are given."""
+        """Raise `TypeError` unless exactly the query's parameters are given, `InvalidInput` for text with NUL.
+
+        (SQLite would store NUL and Postgres would not; the two are to differ in nothing.)
+        """
         if given.keys() != set(self.parameters):
             raise TypeError(f"the query {self.name} takes {sorted(self.parameters)}, was given {sorted(given)}")
+        for parameter, value in given.items():
+            if isinstance(value, str) and "\0" in value:
+                raise InvalidInput(parameter, "holds a NUL character, which cannot be stored")
 
 
 @dataclass(slots=True, kw_only=True)

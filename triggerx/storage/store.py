@@ -14,6 +14,8 @@ from triggerx.storage.session import Session
 from triggerx.storage.sqlite import sqlite_session
 from triggerx.storage.sqlite_file import open_file
 
+POSTGRES_SCHEMES = ("postgresql://", "postgres://")
+
 
 class SessionStore(Bound, Store):
     """A store over one session."""
@@ -31,15 +33,21 @@ class SessionStore(Bound, Store):
 
 @asynccontextmanager
 async def open_store(address: str | Path, *, machine: str | None = None, moved: bool = False) -> AsyncIterator[Store]:
-    """Open the store at a SQLite file's path, made or migrated where that is needed.
+    """Open the store at a SQLite file's path or a `postgresql://` URL, made or migrated where that is needed.
 
-    `machine` overrides what the store is bound to (where a container has no machine id of its own), `moved` binds it
-    anew. Raises `ConfigurationError` for a database that is not ours, newer, or another machine's, `UnavailableError`
-    for one that is in use or does not answer, `UnrecoverableError` for a damaged one.
+    `machine` overrides what it is bound to (else the machine id, or the Postgres server's), `moved` binds it anew.
+    Raises `ConfigurationError` for a database that is not ours, newer, or another machine's, `UnavailableError` for one
+    that is in use or does not answer, `UnrecoverableError` for a damaged one.
     """
-    if "://" in str(address):
-        raise ConfigurationError(f"the store {address} is not a path")
-    async with _sqlite_file(Path(address), machine=machine or machine_identity(), moved=moved) as session:
+    if str(address).startswith(POSTGRES_SCHEMES):
+        from triggerx.storage.postgres_server import postgres_session  # noqa: PLC0415  # only who uses it loads asyncpg
+
+        opened = postgres_session(str(address), machine=machine, moved=moved)
+    elif "://" in str(address):
+        raise ConfigurationError("the store's address is neither a path nor a postgresql:// URL")
+    else:
+        opened = _sqlite_file(Path(address), machine=machine or machine_identity(), moved=moved)
+    async with opened as session:
         yield SessionStore(session)
 
 
