@@ -1,7 +1,8 @@
 """A call's arguments from text, as a job's author writes them, exact for every width.
 
-An argument is JSON or a bare word: `12`, `0x0c`, `true`, `hello`, `["1", 2]`, `{"to": "0x…"}`. Numbers never pass
-through a float, and every refusal says which argument it is about.
+An argument is JSON or a bare word: `12`, `0x0c`, `true`, `hello`, `["1", 2]`, `{"to": "0x…"}`. A string may stand bare
+or in JSON quotes; one that has quotes of its own at both ends is written in JSON. Numbers never pass through a float,
+and every refusal says which argument it is about.
 """
 
 import json
@@ -16,8 +17,11 @@ from triggerx.evm.types import from_hex, parse_address
 
 ARGUMENT_CHARS_MAX: Final = 131_072  # 64 KiB as hexadecimal; a transaction of more is refused by most nodes
 ABI_CHARS_MAX: Final = 2_000_000  # larger than any published contract's ABI
+JSON_DEPTH_MAX: Final = 64  # the parser recurses in C, and crashes where some package has raised the recursion limit
 
 _DECIMAL: Final = re.compile(r"-?[0-9]{1,78}")
+_BRACKET: Final = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)  # a string, or a bracket outside of strings
+_NAME: Final = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
 _HEXADECIMAL: Final = re.compile(r"0[xX][0-9a-fA-F]{1,64}")
 
 
@@ -91,8 +95,8 @@ def function_from_abi(abi_json: str, name: str) -> Function:
 def _tuple(entries: object) -> Tuple:
     if not isinstance(entries, Sequence) or isinstance(entries, str):
         raise ValueError("expected a list of parameters in the ABI")
-    names = tuple(str(entry.get("name") or "") if isinstance(entry, Mapping) else "" for entry in entries)
-    return Tuple(components=tuple(parse_type(_type_text(entry, 0)) for entry in entries), names=names)
+    components = tuple(parse_type(_type_text(entry, 0)) for entry in entries)
+    return Tuple(components=components, names=tuple(_name_text(entry) for entry in entries))
 
 
 def _type_text(entry: object, depth: int) -> str:
@@ -101,12 +105,18 @@ def _type_text(entry: object, depth: int) -> str:
         raise ValueError("expected parameters with a type in the ABI")
     text = str(entry["type"])
     if not text.startswith("tuple"):
-        return text
+        return parse_type(text).text
     components = entry.get("components", [])
     if not isinstance(components, Sequence) or isinstance(components, str):
         raise ValueError("expected a list of components in the ABI")
-    fields = (f"{_type_text(c, depth + 1)} {c.get('name') or ''}" for c in components)
+    fields = (f"{_type_text(c, depth + 1)} {_name_text(c)}" for c in components)
     return f"({','.join(fields)})" + text.removeprefix("tuple")
+
+
+def _name_text(entry: object) -> str:
+    """A field's name, or nothing where it is none that a source could declare."""
+    name = entry.get("name") if isinstance(entry, Mapping) else None
+    return name if isinstance(name, str) and _NAME.fullmatch(name) else ""
 
 
 def _from_text(kind: AbiType, text: str) -> object:
@@ -130,13 +140,23 @@ def _unquoted(text: str) -> str:
 
 
 def _load(text: str) -> object:
+    _check_depth(text)
     try:
         loaded: object = json.loads(text, parse_int=_NumberText, parse_float=_no_float, parse_constant=_no_float)
-    except RecursionError as error:
-        raise ValueError("expected JSON that is not nested so deeply") from error
     except json.JSONDecodeError as error:
         raise ValueError(f"expected JSON, {error.msg} at character {error.pos}") from error
     return loaded
+
+
+def _check_depth(text: str) -> None:
+    depth = 0
+    for match in _BRACKET.finditer(text):
+        if match.group() in "[{":
+            depth += 1
+        elif match.group() in "]}":
+            depth -= 1
+        if depth > JSON_DEPTH_MAX:
+            raise ValueError(f"expected JSON of at most {JSON_DEPTH_MAX} levels")
 
 
 def _no_float(text: str) -> object:

@@ -15,8 +15,8 @@ DEPTH_MAX: Final = 12  # tuples and arrays within each other; keeps recursion fa
 FIXED_LENGTH_MAX: Final = 65_536  # elements of a T[k]; more would not fit into a block's calldata
 LENGTH_DIGITS_MAX: Final = 5
 
-_TOKEN: Final = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*|\d+|[()\[\],]|\s+")
-_ELEMENTARY: Final = re.compile(r"(uint|int|bytes)([1-9]\d*)?|address|bool|string|function")
+_TOKEN: Final = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*|[0-9]+|[()\[\],]|\s+")
+_ELEMENTARY: Final = re.compile(r"(uint|int|bytes)([1-9][0-9]*)?|address|bool|string|function")
 _WORDS_OF_PLACE: Final = frozenset({"memory", "calldata", "storage", "payable", "indexed"})
 
 

@@ -1,0 +1,137 @@
+"""The hub's digests against eth_account and against golden vectors that the contract is tested with as well."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from eth_abi.abi import default_codec as oracle
+from eth_account.messages import encode_typed_data
+
+from triggerx.evm.hub import (
+    APPROVAL_DOMAIN,
+    ASSIGNMENT_TYPE,
+    MANDATE_TYPE,
+    Assignment,
+    Firing,
+    FiringKind,
+    Mandate,
+    approval_message,
+    assignment_digest,
+    mandate_digest,
+    task_key,
+)
+from triggerx.evm.keccak import keccak256
+from triggerx.evm.types import Address, ChainId, Hash32, Wei, from_hex, parse_address, to_hex
+
+VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "hub.json").read_text())
+HUB = parse_address(VECTORS["hub"])
+CHAIN = ChainId(VECTORS["chain_id"])
+JOB = int(VECTORS["job_id"])
+CALLDATA = from_hex(VECTORS["calldata"])
+FIRING = Firing.time(1_800_000_000)
+MANDATE = Mandate(
+    job_id=JOB,
+    job_hash=Hash32(b"\x01" * 32),
+    version=1_799_999_000,
+    owner=Address(b"\x02" * 20),
+    target=Address(b"\x03" * 20),
+    selector=CALLDATA[:4],
+    calldata_hash=keccak256(CALLDATA),
+    value_max=Wei(10**18),
+    fee_max=Wei(2 * 10**15),
+    inner_gas_min=100_000,
+    runs_max=10,
+    spacing=60,
+    attempts_max=3,
+    security=1,
+    not_before=1_799_999_999,
+    expiry=1_800_864_000,
+)
+ASSIGNMENT = Assignment(
+    task_key=task_key(JOB, FIRING),
+    performer=Address(b"\x04" * 20),
+    attempt=1,
+    not_before=1_800_000_000,
+    not_after=1_800_000_030,
+)
+
+
+def typed_digest(type_string: str, values: tuple[object, ...]) -> bytes:
+    name, fields = type_string.rstrip(")").split("(")
+    members = [{"type": kind, "name": field} for kind, field in (f.split(" ") for f in fields.split(","))]
+    domain = {"name": "triggerx", "version": "1", "chainId": CHAIN, "verifyingContract": to_hex(HUB)}
+    message: dict[str, Any] = {m["name"]: value for m, value in zip(members, values, strict=True)}
+    signable = encode_typed_data(domain, {name: members}, message)
+    return keccak256(b"\x19\x01" + signable.header + signable.body)
+
+
+def test_mandate_when_hashed_then_equals_eth_account_and_the_vector() -> None:
+    found = mandate_digest(MANDATE, CHAIN, HUB)
+    assert found == typed_digest(MANDATE_TYPE, MANDATE.as_tuple())
+    assert to_hex(found) == VECTORS["mandate_digest"]
+
+
+def test_assignment_when_hashed_then_equals_eth_account_and_the_vector() -> None:
+    found = assignment_digest(ASSIGNMENT, CHAIN, HUB)
+    assert found == typed_digest(ASSIGNMENT_TYPE, ASSIGNMENT.as_tuple())
+    assert to_hex(found) == VECTORS["assignment_digest"]
+
+
+@pytest.mark.parametrize(
+    ("firing", "name"),
+    [
+        (FIRING, "time"),
+        (Firing.event(ChainId(10), Hash32(b"\x05" * 32), 7), "event"),
+        (Firing.condition(3), "condition"),
+    ],
+)
+def test_task_key_when_made_then_equals_the_abi_and_the_vector(firing: Firing, name: str) -> None:
+    types = ["uint256", "uint8", "uint256", "uint256", "bytes32"]
+    found = task_key(JOB, firing)
+    assert found == keccak256(oracle.encode(types, (JOB, *firing.as_tuple())))
+    assert to_hex(found) == VECTORS["task_keys"][name]
+
+
+def test_firing_when_constructed_then_leaves_what_its_kind_lacks_at_zero() -> None:
+    assert Firing.time(5).as_tuple() == (1, 5, 0, bytes(32))
+    assert Firing.condition(2).as_tuple() == (3, 2, 0, bytes(32))
+    assert Firing.event(ChainId(1), Hash32(b"\x01" * 32), 0).kind == FiringKind.EVENT
+    assert Firing(kind=1, index=5, chain_id=ChainId(0), tx_hash=Hash32(bytes(32))) == Firing.time(5)
+
+
+def test_digest_when_chain_or_hub_differ_then_differs() -> None:
+    other = Address(b"\x09" * 20)
+    digests = {mandate_digest(MANDATE, c, h) for c in (CHAIN, ChainId(1)) for h in (HUB, other)}
+    assert len(digests) == 4
+
+
+def test_approval_when_made_then_equals_the_abi_and_the_vector() -> None:
+    types = ["address", "uint256", "bytes32", "bytes32", "uint256", "uint256", "address", "uint64"]
+    values = (
+        HUB,
+        CHAIN,
+        ASSIGNMENT.task_key,
+        keccak256(CALLDATA),
+        5,
+        MANDATE.fee_max,
+        ASSIGNMENT.performer,
+        1_800_000_030,
+    )
+    found = approval_message(MANDATE, ASSIGNMENT, CALLDATA, Wei(5), CHAIN, HUB)
+    assert found == keccak256(oracle.encode(types, values))
+    assert to_hex(found) == VECTORS["approval_message"]
+
+
+def test_approval_domain_then_is_the_hash_of_its_name() -> None:
+    assert keccak256(b"TriggerXHubApproval") == APPROVAL_DOMAIN
+
+
+def test_values_when_too_wide_for_their_types_then_are_refused() -> None:
+    with pytest.raises(ValueError, match="uint32"):
+        mandate_digest(replace(MANDATE, runs_max=2**32), CHAIN, HUB)
+    with pytest.raises(ValueError, match="uint8"):
+        assignment_digest(replace(ASSIGNMENT, attempt=256), CHAIN, HUB)
+    with pytest.raises(ValueError, match="bytes4"):
+        mandate_digest(replace(MANDATE, selector=b""), CHAIN, HUB)
