@@ -1,0 +1,64 @@
+"""The librarian's routes in one table, each with who may call it, and the application that serves them."""
+
+from typing import Final
+
+from aiohttp import web
+
+from triggerx.http.routes import PUBLIC, Gate, Ownership, Policy, Route, add_routes
+from triggerx.http.server import new_application
+from triggerx.ports.store.accounts import Scope
+from triggerx.role import Services
+from triggerx_librarian.api_keys import AdminKeys
+from triggerx_librarian.fees import Fees
+from triggerx_librarian.health import Health
+from triggerx_librarian.jobs import Jobs
+from triggerx_librarian.keepers import Keepers
+from triggerx_librarian.tasks import Tasks
+from triggerx_librarian.users import Users
+
+READ: Final = Policy(scope=Scope.READ)
+OWN_JOBS: Final = Policy(scope=Scope.READ, ownership=Ownership.KEY)
+WRITE_JOB: Final = Policy(scope=Scope.WRITE, ownership=Ownership.OWNER)
+ADMIN: Final = Policy(scope=Scope.ADMIN)
+
+
+def routes(services: Services, *, registry_wait_s: float, explorer_url: str) -> tuple[Route, ...]:
+    """Return the table. Fixed words stand before the paths that would take them for an id."""
+    jobs = Jobs(services, registry_wait_s=registry_wait_s)
+    tasks = Tasks(services, explorer_url=explorer_url)
+    keepers, keys, health = Keepers(services), AdminKeys(services), Health(services)
+    return (
+        Route("GET", "/api/fees", Fees(services).estimate, PUBLIC),
+        Route("POST", "/api/jobs", jobs.post, WRITE_JOB),
+        Route("GET", "/api/jobs/by-apikey", jobs.by_api_key, OWN_JOBS),
+        Route("GET", "/api/jobs/user/{address}", jobs.by_owner, READ),
+        Route("GET", "/api/jobs/user/{address}/chain/{chain_id}", jobs.by_owner_on_chain, READ),
+        Route("GET", "/api/jobs/user/{address}/{job_id}", jobs.of_owner, READ),
+        Route("PUT", "/api/jobs/delete/{job_id}", jobs.delete, WRITE_JOB),
+        Route("GET", "/api/jobs/{job_id}", jobs.one, READ),
+        Route("GET", "/api/tasks/job/{job_id}", tasks.by_job, READ),
+        Route("GET", "/api/tasks/user/{address}", tasks.by_owner, READ),
+        Route("GET", "/api/tasks/recent", tasks.recent, READ),
+        Route("GET", "/api/tasks/{task_id}", tasks.one, READ),
+        Route("GET", "/api/keepers/all", keepers.every, PUBLIC),
+        Route("GET", "/api/keepers/{keeper_id}", keepers.one, PUBLIC),
+        Route("GET", "/api/users/{address}", Users(services).one, READ),
+        Route("GET", "/status", keepers.status, PUBLIC),
+        Route("GET", "/livez", health.live, PUBLIC),
+        Route("GET", "/readyz", health.ready, PUBLIC),
+        Route("GET", "/version", health.version, PUBLIC),
+        Route("POST", "/admin/api-keys", keys.create, ADMIN),
+        Route("GET", "/admin/api-keys", keys.by_owner, ADMIN),
+        Route("PUT", "/admin/api-keys/{api_key_id}", keys.update, ADMIN),
+        Route("DELETE", "/admin/api-keys/{api_key_id}", keys.delete, ADMIN),
+    )
+
+
+def application(
+    services: Services, *, registry_wait_s: float, explorer_url: str, request_timeout_s: float
+) -> web.Application:
+    """Return the application with every route behind its gate."""
+    app = new_application(services.log, request_timeout_s=request_timeout_s)
+    gate = Gate(services.store.api_keys, services.clock)
+    add_routes(app, routes(services, registry_wait_s=registry_wait_s, explorer_url=explorer_url), gate)
+    return app

@@ -1,0 +1,38 @@
+"""What the chain says about a job and its owner: the registry's entry and the owner's deposit."""
+
+from typing import cast
+
+from triggerx.core.job import JobId
+from triggerx.core.network import ActionChain
+from triggerx.core.validation import RegistryEntry
+from triggerx.evm.contracts import GasRegistry, JobRegistry
+from triggerx.evm.types import ZERO_ADDRESS, Address, ChainId, Hash32, Wei
+from triggerx.http.problems import refuse
+from triggerx.ports.chain import CallReverted, Chain
+from triggerx.role import Services
+
+
+def chain_of(services: Services, chain_id: ChainId) -> Chain:
+    """Return the chain; 503 when this node has no endpoint for it."""
+    chain = services.chains.get(chain_id)
+    if chain is None:
+        raise refuse(503, "no-endpoint", f"this node has no endpoint for chain {chain_id}")
+    return chain
+
+
+async def read_entry(chain: Chain, action_chain: ActionChain, job_id: JobId) -> RegistryEntry | None:
+    """Return `JobRegistry.getJob(jobId)` now, None for a job the registry does not know."""
+    try:
+        answer = await chain.call(action_chain.job_registry, JobRegistry.getJob.encode(job_id))
+    except CallReverted:
+        return None
+    row = cast("tuple[int, Address, Hash32, int, bool]", JobRegistry.getJob.decode_output(answer)[0])
+    if row[1] == ZERO_ADDRESS:
+        return None
+    return RegistryEntry(owner=row[1], job_hash=row[2], version=row[3], is_active=row[4])
+
+
+async def read_deposit(chain: Chain, action_chain: ActionChain, owner: Address) -> Wei:
+    """Return `GasRegistry.getBalance(owner)` now, in wei."""
+    answer = await chain.call(action_chain.gas_registry, GasRegistry.getBalance.encode(owner))
+    return Wei(cast("int", GasRegistry.getBalance.decode_output(answer)[0]))
