@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from triggerx.core.errors import InvalidInput
 from triggerx.core.job import ScheduleType, TimeTrigger
 
 
@@ -47,9 +48,16 @@ def is_due(trigger: TimeTrigger, *, created_at: int, expires_at: int, moment: in
 
 
 def cron_moments(trigger: TimeTrigger, *, after: int) -> Iterator[int]:
-    """Yield the unix seconds of the cron expression in its time zone, ascending, strictly after `after`."""
-    from cronsim import CronSim  # noqa: PLC0415  # only schedules by cron pay for the import
+    """Yield the unix seconds of the cron expression in its time zone, ascending, strictly after `after`.
+
+    Raises `InvalidInput` for an expression that is none.
+    """
+    from cronsim import CronSim, CronSimError  # noqa: PLC0415  # only schedules by cron pay for the import
 
     start = datetime.fromtimestamp(after, tz=ZoneInfo(trigger.timezone))
-    for moment in CronSim(trigger.cron_expression, start):
+    try:
+        moments = CronSim(trigger.cron_expression, start)
+    except CronSimError as error:
+        raise InvalidInput("cron_expression", f"expected five cron fields, {error}") from error
+    for moment in moments:
         yield int(moment.astimezone(UTC).timestamp())
