@@ -4,8 +4,8 @@ A role is a task of the node. It gets everything from outside through `Services`
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field
 from typing import ClassVar, NoReturn, Protocol
 
 from triggerx.core.errors import UnrecoverableError
@@ -45,6 +45,8 @@ class Services:
     engine_signer: Signer | None = None
     keeper_signer: AttesterSigner | None = None
     crash_point: CrashPoint = no_crash
+    endpoints: MutableMapping[str, str] = field(default_factory=dict)
+    """Where this node can be reached, by name, e.g. `api`; a role that listens writes its own once it does."""
 
     def chain(self, chain_id: ChainId) -> Chain:
         """Return the chain of this id; raises `KeyError` when the node has no endpoint for it."""

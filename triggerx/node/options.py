@@ -40,6 +40,8 @@ class DevnetOptions:
     chain: ChainChoice = ChainChoice.AUTO
     block_time_s: float | None = None
     keepers: int = KEEPERS_DEFAULT
+    has_own_l1: bool = False
+    """Registration on a chain of its own, beside the one of attestation and actions."""
     api_port: int | None = None
     data_dir: Path | None = None
     config: Config | None = None

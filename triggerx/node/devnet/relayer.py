@@ -3,15 +3,17 @@
 It stands outside the sentinel on purpose: on a real network nobody runs it, and the nodes must not miss it.
 """
 
-from typing import NoReturn, cast
+from typing import Final, NoReturn, cast
 
-from triggerx.chains.wallet import Wallet
+from triggerx.chains.wallet import Outgoing, Wallet
 from triggerx.core.errors import UnrecoverableError
 from triggerx.core.network import Network
 from triggerx.evm.contracts import AttestationCenter, AvsGovernance
 from triggerx.evm.types import Address, checksum
 from triggerx.ports.chain import Chain, Log, LogFilter
 from triggerx.ports.log import Log as NodeLog
+
+RELAY_GAS: Final = 600_000  # a registration on L2 takes about 350,000
 
 
 class Relayer:
@@ -33,28 +35,28 @@ class Relayer:
             wanted, after=None, start_block=self._network.l1_start_block, confirmations=self._network.l1_confirmations
         )
         async for batch in batches:
-            for log in batch.logs:
-                await self._relay(log)
+            calls = [call for log in batch.logs if (call := await self._call(log)) is not None]
+            if calls:
+                await self._messenger.send_all(calls)
         raise UnrecoverableError("the relayer's logs ended, which they may not")
 
-    async def _relay(self, log: Log) -> None:
-        if log.topics[0] == AvsGovernance.OperatorUnregistered.topic:
-            values = AvsGovernance.OperatorUnregistered.decode(log.topics, log.data)
-            operator = cast("Address", values["operator"])
-            if await self._power_on_l2(operator):
-                data = AttestationCenter.unregisterOperator.encode(operator)
-                await self._messenger.send(self._network.attestation_center, data)
-                self._log.info("operator taken off L2", operator=checksum(operator))
-            return
-        values = AvsGovernance.OperatorRegistered.decode(log.topics, log.data)
+    async def _call(self, log: Log) -> Outgoing | None:
+        """Return what L2 must be told because of this log; None for what it knows already."""
+        center = self._network.attestation_center
+        is_leaving = log.topics[0] == AvsGovernance.OperatorUnregistered.topic
+        event = AvsGovernance.OperatorUnregistered if is_leaving else AvsGovernance.OperatorRegistered
+        values = event.decode(log.topics, log.data)
         operator = cast("Address", values["operator"])
-        if await self._power_on_l2(operator):
-            return
+        is_known = await self._power_on_l2(operator) > 0
+        if is_known is not is_leaving:
+            return None
+        self._log.info("operator relayed", operator=checksum(operator), is_leaving=is_leaving)
+        if is_leaving:
+            return Outgoing(to=center, data=AttestationCenter.unregisterOperator.encode(operator), gas=RELAY_GAS)
         answer = await self._l1.call(self._network.avs_governance, AvsGovernance.votingPower.encode(operator))
         power = AvsGovernance.votingPower.decode_output(answer)[0]
         data = AttestationCenter.registerOperator.encode(operator, values["blsKey"], power, operator)
-        await self._messenger.send(self._network.attestation_center, data)
-        self._log.info("operator carried to L2", operator=checksum(operator), voting_power=cast("int", power))
+        return Outgoing(to=center, data=data, gas=RELAY_GAS)
 
     async def _power_on_l2(self, operator: Address) -> int:
         answer = await self._l2.call(self._network.attestation_center, AttestationCenter.votingPower.encode(operator))
