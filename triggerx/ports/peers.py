@@ -16,6 +16,10 @@ class PeerUnreachable(RecoverableError):
     """The peer could not be reached: it has certainly not seen the request."""
 
 
+class PeerRefusedError(PeerUnreachable):
+    """The peer refused the request before it did anything about it; the message repeats its reason."""
+
+
 class PeerSilentError(RecoverableError):
     """The request went out and no reply came in time: the peer may have seen it."""
 
@@ -34,11 +38,15 @@ class Peers(Protocol):
     def announcements(
         self, *types: type[AnnouncementT]
     ) -> AbstractAsyncContextManager[AsyncIterator[Heard[AnnouncementT]]]:
-        """Hear every checked announcement of these types, each envelope once, by gossip or by pull, in any order."""
+        """Hear every checked announcement of these types, each envelope once, by gossip or by pull, in any order.
+
+        What is kept and still valid is heard first, so that nothing is lost over a restart; it may have been heard
+        before it. Ends with `RecoverableError` when the reader falls thousands behind: subscribe anew.
+        """
         ...
 
     async def ask(self, peer_id: str, request: Request, *, timeout_s: float) -> Reply:
-        """Send one request to one peer; raises `PeerUnreachable` or `PeerSilentError`."""
+        """Send one request to one peer; raises `PeerUnreachable` (or its `PeerRefusedError`), or `PeerSilentError`."""
         ...
 
     def answer(self, request_type: type[RequestT], handler: Callable[[Heard[RequestT]], Awaitable[Reply]]) -> None:
