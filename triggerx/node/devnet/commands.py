@@ -2,90 +2,109 @@
 
 import asyncio
 import json
-import os
+import shutil
 import sys
 import tempfile
-import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
-from triggerx.core.canonical import Json
-from triggerx.core.errors import UnavailableError, UnrecoverableError
-from triggerx.evm.types import checksum, to_hex
-from triggerx.node.config.tables import LogConfig
-from triggerx.node.devnet.demo import DemoResult, Say, run_demo
-from triggerx.node.devnet.lock import locked_folder
-from triggerx.node.devnet.network import Devnet, running_devnet, set_aside
-from triggerx.node.log import make_log
+from triggerx.core.errors import ConfigurationError, TriggerxError, UnrecoverableError
+from triggerx.node.clock import SystemClock
+from triggerx.node.config import Config
+from triggerx.node.devnet.demo import run_demo
+from triggerx.node.devnet.network import running_devnet, set_aside
+from triggerx.node.devnet.report import banner, devnet_document, result_document, result_table, write_document
+from triggerx.node.log import NodeLog
 from triggerx.node.options import DevnetOptions
+from triggerx.storage.lock import locked
 
 DOCUMENT_NAME: Final = "devnet.json"
-TASK_FIELDS: Final = (
-    "task_id",
-    "task_number",
-    "job_id",
-    "performer",
-    "attesters_ids",
-    "execution_tx_hash",
-    "task_submission_tx_hash",
-    "is_approved",
-    "fired_at",
-    "executed_at",
-    "attested_at",
-)
+LOG_NAME: Final = "triggerx.log"
+
+
+class DemoFailed(UnrecoverableError):
+    """The demonstration ran, and what the API shows is not what the chain says."""
+
+    exit_status = 1
 
 
 async def run_all(options: DevnetOptions) -> None:
     """Run a development network until cancelled; `devnet.json` in the data directory says when all is ready."""
-    if options.config is None:
-        raise UnrecoverableError("a development network needs the configuration's log and data directory")
-    data_dir = options.config.data_dir
-    log = make_log(options.config.log, sys.stderr)
-    with locked_folder(data_dir):
-        before = set_aside(data_dir, int(time.time()))
+    config = _config(options)
+    clock = SystemClock()
+    log = NodeLog(clock, level=config.log.level, lines=config.log.format)
+    config.data_dir.mkdir(parents=True, exist_ok=True)
+    with locked(config.data_dir):
+        before = set_aside(config.data_dir, clock.now())
         if before is not None:
-            log.info("an earlier network was set aside: its chain is gone", folder=str(before))
-        async with running_devnet(options, data_dir, log) as devnet:
-            document = data_dir / DOCUMENT_NAME
-            _write(document, devnet_document(devnet))
-            _tell(devnet, document)
+            log.info("an earlier network was set aside, since its chain is gone", folder=str(before))
+        async with running_devnet(options, config.data_dir, log) as devnet:
+            document = config.data_dir / DOCUMENT_NAME
+            write_document(document, devnet_document(devnet))
+            sys.stdout.write(banner(devnet, document))
+            sys.stdout.flush()
             await asyncio.gather(devnet.core.wait(), *(keeper.wait() for keeper in devnet.keepers))
 
 
 async def demo(options: DevnetOptions) -> None:
-    """Run a network in a temporary directory, use it as a user would, and report; raises when the chain disagrees."""
-    raise NotImplementedError
+    """Run a network, use it as a user would, and report; raises `DemoFailed` when the chain says otherwise.
+
+    With `is_json`, standard output gets exactly one document whatever happens; progress goes to standard error.
+    """
+    clock = SystemClock()
+    started_ms = clock.now_ms()
+
+    def say(step: str) -> None:
+        sys.stderr.write(f"[{(clock.now_ms() - started_ms) / 1000:6.2f} s] {step}\n")
+        sys.stderr.flush()
+
+    with _folder(options) as folder:
+        log_file = folder / LOG_NAME
+        with log_file.open("a", encoding="utf-8") as stream:
+            log = NodeLog(clock, level=_config(options).log.level, stream=stream)
+            say("starting a development network")
+            try:
+                async with running_devnet(options, folder, log) as devnet:
+                    say(
+                        f"{len(devnet.keepers)} keepers are online on {devnet.ground.kind}; the API is {devnet.api_url}"
+                    )
+                    result = await run_demo(devnet, say)
+                    kind = devnet.ground.kind
+            except TriggerxError as error:
+                if options.is_json:
+                    sys.stdout.write(json.dumps({"ok": False, "error": str(error), "tasks": []}) + "\n")
+                raise
+    document = result_document(kind, result)
+    if options.is_json:
+        sys.stdout.write(json.dumps(document) + "\n")
+    else:
+        result_table(result)
+    if result.faults:
+        raise DemoFailed("the API and the chain do not agree: " + "; ".join(result.faults))
 
 
-def devnet_document(devnet: Devnet) -> dict[str, Json]:
-    """Everything a program needs to use the network: endpoints, contracts, accounts with keys, keepers."""
-    network = devnet.ground.network
-    contracts = network.action_chains[network.l2_chain_id]
-    return {
-        "rpc_url": devnet.ground.rpc_urls[network.l2_chain_id],
-        "chain_id": network.l2_chain_id,
-        "l1_rpc_url": devnet.ground.rpc_urls[network.l1_chain_id],
-        "l1_chain_id": network.l1_chain_id,
-        "api_url": devnet.api_url,
-        "api_key": devnet.api_key,
-        "contracts": {
-            "attestation_center": checksum(network.attestation_center),
-            "avs_governance": checksum(network.avs_governance),
-            "job_registry": checksum(contracts.job_registry),
-            "gas_registry": checksum(contracts.gas_registry),
-            "task_execution_hub": checksum(contracts.task_execution_hub),
-            "example_target": checksum(devnet.ground.example_target),
-        },
-        "example_target_abi": devnet.ground.example_abi,
-        "example_target_function": EXAMPLE_FUNCTION,
-        "accounts": [
-            {"address": checksum(key.address), "private_key": to_hex(key.reveal())} for key in devnet.ground.keys
-        ],
-        "keepers": [
-            {"operator": checksum(key.address), "operator_id": operator_id, "peer_id": keeper.services.peers.peer_id}
-            for key, operator_id, keeper in zip(devnet.ground.keepers, devnet.operator_ids, devnet.keepers, strict=True)
-        ],
-    }
+def _config(options: DevnetOptions) -> Config:
+    if options.config is None:
+        raise ConfigurationError("a development network needs a configuration, at least the default one")
+    return options.config
+
+
+@contextmanager
+def _folder(options: DevnetOptions) -> Iterator[Path]:
+    """Use the given folder, or a temporary one that is kept, and named, when the demonstration fails."""
+    with ExitStack() as stack:
+        if options.data_dir is not None:
+            options.data_dir.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(locked(options.data_dir))
+            set_aside(options.data_dir, SystemClock().now())
+            yield options.data_dir
+            return
+        folder = Path(tempfile.mkdtemp(prefix="triggerx-demo-"))
+        try:
+            yield folder
+        except Exception:
+            sys.stderr.write(f"the log is in {folder / LOG_NAME}\n")
+            raise
+        shutil.rmtree(folder)

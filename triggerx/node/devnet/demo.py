@@ -24,7 +24,8 @@ from triggerx.evm.hub import Mandate, mandate_digest
 from triggerx.evm.keccak import keccak256
 from triggerx.evm.registry import registry_data
 from triggerx.evm.types import Address, Hash32, Wei, checksum, parse_hash32, to_hex
-from triggerx.node.devnet.ground import Devnet
+from triggerx.node.devnet.ground import EXAMPLE_FUNCTION
+from triggerx.node.devnet.network import Devnet
 
 DEPOSIT_WEI: Final = Wei(10**17)
 FEE_MAX_WEI: Final = Wei(10**16)  # 300,000 gas at 33 gwei: far above what a development chain asks
@@ -48,10 +49,10 @@ class DemoResult:
 
 async def run_demo(devnet: Devnet, say: Say) -> DemoResult:
     """Be the user; `say` is told each step. Raises `TriggerxError` when a step does not succeed in its time."""
-    network, chain = devnet.network, devnet.reads[devnet.network.l2_chain_id]
-    wallet = Wallet(chain, devnet.user)
+    network, chain = devnet.ground.network, devnet.ground.reads[devnet.ground.network.l2_chain_id]
+    wallet = Wallet(chain, devnet.ground.user)
     contracts = network.action_chains[network.l2_chain_id]
-    say(f"depositing {DEPOSIT_WEI / 10**18:g} ether for gas as {checksum(devnet.user.address)}")
+    say(f"depositing {DEPOSIT_WEI / 10**18:g} ether for gas as {checksum(devnet.ground.user.address)}")
     await wallet.send(contracts.gas_registry, GasRegistry.depositETH.encode(DEPOSIT_WEI), value=DEPOSIT_WEI)
     interval_s = max(INTERVAL_S_MIN, INTERVAL_BLOCKS * round(contracts.block_time_s))
     say(f"creating a time job on chain: call the example target {interval_s} s after creation")
@@ -68,9 +69,9 @@ async def run_demo(devnet: Devnet, say: Say) -> DemoResult:
 
 
 async def _create_job(devnet: Devnet, wallet: Wallet, interval_s: int) -> tuple[JobId, RegistryEntry]:
-    contracts = devnet.network.action_chains[devnet.network.l2_chain_id]
+    contracts = devnet.ground.network.action_chains[devnet.ground.network.l2_chain_id]
     data = JobRegistry.createJob.encode(
-        "demo", 1, interval_s, devnet.example_target, registry_data(1, interval=interval_s)
+        "demo", 1, interval_s, devnet.ground.example_target, registry_data(1, interval=interval_s)
     )
     receipt = await wallet.send(contracts.job_registry, data)
     log = next(log for log in receipt.logs if log.topics[0] == JobRegistry.JobCreated.topic)
@@ -85,14 +86,14 @@ async def _create_job(devnet: Devnet, wallet: Wallet, interval_s: int) -> tuple[
 
 
 def _sign_mandate(devnet: Devnet, job_id: JobId, entry: RegistryEntry) -> SignedMandate:
-    contracts = devnet.network.action_chains[devnet.network.l2_chain_id]
-    calldata = function_from_abi(json.dumps(devnet.example_abi), devnet.example_function).encode(*map(int, ARGUMENTS))
+    contracts = devnet.ground.network.action_chains[devnet.ground.network.l2_chain_id]
+    calldata = function_from_abi(json.dumps(devnet.ground.example_abi), EXAMPLE_FUNCTION).encode(*map(int, ARGUMENTS))
     mandate = Mandate(
         job_id=job_id,
         job_hash=entry.job_hash,
         version=entry.version,
         owner=entry.owner,
-        target=devnet.example_target,
+        target=devnet.ground.example_target,
         selector=calldata[:4],
         calldata_hash=keccak256(calldata),
         value_max=Wei(0),
@@ -106,16 +107,16 @@ def _sign_mandate(devnet: Devnet, job_id: JobId, entry: RegistryEntry) -> Signed
         expiry=entry.version + 86_400,
     )
     digest = mandate_digest(mandate, contracts.chain_id, contracts.task_execution_hub)
-    return SignedMandate(mandate=mandate, signature=devnet.user.sign_digest(digest))
+    return SignedMandate(mandate=mandate, signature=devnet.ground.user.sign_digest(digest))
 
 
 async def _post_job(
     session: aiohttp.ClientSession, devnet: Devnet, job_id: JobId, interval_s: int, mandate: SignedMandate
 ) -> None:
-    chain_id = str(devnet.network.l2_chain_id)
+    chain_id = str(devnet.ground.network.l2_chain_id)
     body = {
         "job_id": str(job_id),
-        "user_address": checksum(devnet.user.address),
+        "user_address": checksum(devnet.ground.user.address),
         "job_title": "demo",
         "task_definition_id": 1,
         "time_frame": interval_s,
@@ -123,9 +124,9 @@ async def _post_job(
         "timezone": "UTC",
         "created_chain_id": chain_id,
         "target_chain_id": chain_id,
-        "target_contract_address": checksum(devnet.example_target),
-        "target_function": devnet.example_function,
-        "abi": json.dumps(devnet.example_abi),
+        "target_contract_address": checksum(devnet.ground.example_target),
+        "target_function": EXAMPLE_FUNCTION,
+        "abi": json.dumps(devnet.ground.example_abi),
         "arg_type": 1,
         "arguments": list(ARGUMENTS),
         "schedule_type": "interval",
@@ -163,7 +164,7 @@ async def _watch(session: aiohttp.ClientSession, job_id: JobId, say: Say) -> tup
 
 async def _compare(devnet: Devnet, chain: Reads, task: Mapping[str, Json]) -> list[str]:
     """Hold one task of the API against receipts and logs of the chain; returns what does not agree."""
-    contracts = devnet.network.action_chains[devnet.network.l2_chain_id]
+    contracts = devnet.ground.network.action_chains[devnet.ground.network.l2_chain_id]
     faults: list[str] = []
     action = await chain.receipt(parse_hash32(str(task["execution_tx_hash"])))
     executed = TaskExecutionHub.TaskExecuted
@@ -179,7 +180,7 @@ async def _compare(devnet: Devnet, chain: Reads, task: Mapping[str, Json]) -> li
     decisions = [
         submitted.decode(log.topics, log.data)
         for log in (submission.logs if submission is not None else ())
-        if log.address == devnet.network.attestation_center and log.topics[0] == submitted.topic
+        if log.address == devnet.ground.network.attestation_center and log.topics[0] == submitted.topic
     ]
     if len(decisions) != 1:
         return [*faults, "the submission's transaction holds no TaskSubmitted"]

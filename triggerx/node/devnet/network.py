@@ -6,7 +6,6 @@ chains.
 
 import asyncio
 import hashlib
-import os
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -74,9 +73,7 @@ async def running_devnet(options: DevnetOptions, data_dir: Path, log: Log) -> As
         )
 
 
-def _core_settings(
-    options: DevnetOptions, config: Config, ground: Ground, data_dir: Path, log: Log
-) -> NodeSettings:
+def _core_settings(options: DevnetOptions, config: Config, ground: Ground, data_dir: Path, log: Log) -> NodeSettings:
     port = API_PORT_DEFAULT if options.api_port is None else options.api_port
     table = config.roles.get("librarian")
     librarian = {**(table.values if table is not None else {}), "port": port}
@@ -144,7 +141,7 @@ def set_aside(data_dir: Path, now: int) -> Path | None:
     target = data_dir / f"before-{now}"
     target.mkdir()
     for path in old:
-        os.replace(path, target / path.name)
+        path.replace(target / path.name)
     return target
 
 
