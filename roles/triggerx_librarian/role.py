@@ -28,7 +28,7 @@ class LibrarianConfig(RoleConfig):
 
 
 class LibrarianRole:
-    """Serves the HTTP API; `api_url` is where, from `started` on."""
+    """Serves the HTTP API; `services.endpoints["api"]` is where, from `started` on."""
 
     name: ClassVar[str] = "librarian"
     config_type: ClassVar[type[RoleConfig]] = LibrarianConfig
@@ -36,7 +36,6 @@ class LibrarianRole:
     def __init__(self, services: Services, config: RoleConfig) -> None:
         self._services = replace(services, log=services.log.bind(role=self.name))
         self._config = cast("LibrarianConfig", config)
-        self.api_url: str | None = None
 
     async def run(self, *, started: Callable[[], None]) -> NoReturn:
         """Serve until cancelled; running requests may finish."""
@@ -48,7 +47,7 @@ class LibrarianRole:
             request_timeout_s=config.request_timeout_s,
         )
         async with serving(app, host=config.host, port=config.port, log=self._services.log) as url:
-            self.api_url = url
+            self._services.endpoints["api"] = url
             self._services.log.info("api started", url=url)
             started()
             await asyncio.Event().wait()
