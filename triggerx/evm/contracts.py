@@ -31,6 +31,15 @@ class AttestationCenter:
     operatorsIdsByAddress: Final = Function.parse("operatorsIdsByAddress(address operator) returns (uint256)")
     votingPower: Final = Function.parse("votingPower(address operator) returns (uint256)")
     taskNumber: Final = Function.parse("taskNumber() returns (uint32)")
+    isActiveOperator: Final = Function.parse("isActiveOperator(address operator) returns (bool)")
+    isTaskSigned: Final = Function.parse("isTaskSigned(bytes32 taskHash) returns (bool)")
+    getTaskDefinitionMinimumVotingPower: Final = Function.parse(
+        "getTaskDefinitionMinimumVotingPower(uint16 taskDefinitionId) returns (uint256)"
+    )
+    verifyQuorum: Final = Function.parse(
+        "verifyQuorum(bytes32 domain,bytes message,uint256[] attestersIds,uint256[2] taSignature) returns (bool)"
+    )
+    """Ours: whether these operators approve the message with two thirds of the voting power."""
     numOfActiveOperators: Final = Function.parse("numOfActiveOperators() returns (uint256)")
     getActiveOperatorsDetails: Final = Function.parse(
         "getActiveOperatorsDetails() returns ((address operator,uint256 operatorId,uint256 votingPower)[])"
@@ -40,6 +49,8 @@ class AttestationCenter:
     )
     """Development only: the messenger stands in for the cross-chain message."""
     unregisterOperator: Final = Function.parse("unregisterOperator(address operator)")
+    """Development only, as registerOperator."""
+    updateVotingPower: Final = Function.parse("updateVotingPower(address operator,uint256 votingPower)")
     """Development only, as registerOperator."""
 
     TaskSubmitted: Final = Event.parse(f"TaskSubmitted{_TASK_OUTCOME}")
@@ -51,6 +62,7 @@ class AttestationCenter:
         "OperatorRegisteredToNetwork(address indexed operator,uint256 votingPower)"
     )
     OperatorUnregisteredFromNetwork: Final = Event.parse("OperatorUnregisteredFromNetwork(uint256 indexed operatorId)")
+    VotingPowerUpdated: Final = Event.parse("VotingPowerUpdated(address indexed operator,uint256 votingPower)")
     OperatorBlsKeyUpdated: Final = Event.parse("OperatorBlsKeyUpdated(address indexed operator,uint256[4] blsKey)")
 
 
@@ -62,6 +74,7 @@ class AvsGovernance:
         "bytes authToken) params)"
     )
     unregisterAsOperatorFromAvs: Final = Function.parse("unregisterAsOperatorFromAvs()")
+    setRewardsReceiver: Final = Function.parse("setRewardsReceiver(address receiver)")
     isOperatorRegistered: Final = Function.parse("isOperatorRegistered(address operator) returns (bool)")
     votingPower: Final = Function.parse("votingPower(address operator) returns (uint256)")
     setVotingPower: Final = Function.parse("setVotingPower(address operator,uint256 votingPower)")
@@ -69,6 +82,7 @@ class AvsGovernance:
 
     OperatorRegistered: Final = Event.parse("OperatorRegistered(address indexed operator,uint256[4] blsKey)")
     OperatorUnregistered: Final = Event.parse("OperatorUnregistered(address indexed operator)")
+    VotingPowerSet: Final = Event.parse("VotingPowerSet(address indexed operator,uint256 votingPower)")
     SetRewardsReceiver: Final = Event.parse("SetRewardsReceiver(address indexed operator,address receiver)")
 
 
@@ -111,6 +125,8 @@ class GasRegistry:
     deductETHBalance: Final = Function.parse("deductETHBalance(address user,uint256 amount)")
 
     ETHDeposited: Final = Event.parse("ETHDeposited(address indexed user,uint256 ethAmount)")
+    ETHBalanceWithdrawn: Final = Event.parse("ETHBalanceWithdrawn(address indexed user,uint256 amount)")
+    ETHBalanceCredited: Final = Event.parse("ETHBalanceCredited(address indexed user,uint256 amount)")
     ETHBalanceDeducted: Final = Event.parse("ETHBalanceDeducted(address indexed user,uint256 amount)")
 
 
@@ -127,6 +143,9 @@ class TaskExecutionHub:
     taskDone: Final = Function.parse("taskDone(bytes32 taskKey) returns (bool)")
     taskAttempts: Final = Function.parse("taskAttempts(bytes32 taskKey) returns (uint8)")
     mandateRuns: Final = Function.parse("mandateRuns(bytes32 mandateDigest) returns (uint32)")
+    mandateLastRunAt: Final = Function.parse("mandateLastRunAt(bytes32 mandateDigest) returns (uint256)")
+    isJobGuarded: Final = Function.parse("isJobGuarded(uint256 jobId) returns (bool)")
+    isGuardedOnly: Final = Function.parse("isGuardedOnly(address owner) returns (bool)")
     isEngine: Final = Function.parse("isEngine(address engine) returns (bool)")
     setEngine: Final = Function.parse("setEngine(address engine,bool active)")
 

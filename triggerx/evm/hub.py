@@ -1,16 +1,17 @@
 """What the guarded execution hub signs and hashes: firings, mandates, assignments and quorum approvals.
 
 Field order and types are those of TaskExecutionHub's structs; the EIP-712 domain is
-`{name: "triggerx", version: "1", chainId, verifyingContract: hub}`. A value that its Solidity type cannot hold is a
-`ValueError` from the function that hashes it.
+`{name: "triggerx", version: "1", chainId, verifyingContract: hub}`. Each of the three refuses, with a `ValueError` that
+names the field, a value that its Solidity type cannot hold: once made, it can be hashed and encoded.
 """
 
 from dataclasses import dataclass, fields
 from enum import IntEnum
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final, Self
 
-from triggerx.evm.abi.codec import encode
+from triggerx.evm.abi.codec import encode, encode_type
+from triggerx.evm.abi.types import AbiType, parse_type
 from triggerx.evm.keccak import Hash32, keccak256
 from triggerx.evm.typed import digest, domain_separator, struct_hash
 from triggerx.evm.types import ZERO_HASH, Address, ChainId, Wei
@@ -25,6 +26,7 @@ MANDATE_TYPE: Final = (
     "bytes32 calldataHash,uint256 valueMax,uint256 feeMax,uint256 innerGasMin,uint32 runsMax,uint32 spacing,"
     "uint8 attemptsMax,uint8 security,uint64 notBefore,uint64 expiry)"
 )
+FIRING_TYPE: Final = "Firing(uint8 kind,uint256 index,uint256 chainId,bytes32 txHash)"
 ASSIGNMENT_TYPE: Final = "Assignment(bytes32 taskKey,address performer,uint8 attempt,uint64 notBefore,uint64 notAfter)"
 
 
@@ -44,6 +46,9 @@ class Firing:
     index: int
     chain_id: ChainId
     tx_hash: Hash32
+
+    def __post_init__(self) -> None:
+        _check(self, FIRING_TYPE)
 
     @classmethod
     def time(cls, due: int) -> Self:
@@ -91,6 +96,9 @@ class Mandate:
     not_before: int
     expiry: int
 
+    def __post_init__(self) -> None:
+        _check(self, MANDATE_TYPE)
+
     def as_tuple(self) -> tuple[object, ...]:
         """The struct's 16 fields for ABI encoding."""
         return tuple(getattr(self, field.name) for field in fields(self))
@@ -105,6 +113,9 @@ class Assignment:
     attempt: int
     not_before: int
     not_after: int
+
+    def __post_init__(self) -> None:
+        _check(self, ASSIGNMENT_TYPE)
 
     def as_tuple(self) -> tuple[object, ...]:
         """The struct's 5 fields for ABI encoding."""
@@ -148,6 +159,20 @@ def approval_message(
     )
     types = ("address", "uint256", "bytes32", "bytes32", "uint256", "uint256", "address", "uint64")
     return keccak256(encode(types, values))
+
+
+def _check(struct: Firing | Mandate | Assignment, type_string: str) -> None:
+    for field, kind in zip(fields(struct), _kinds(type_string), strict=True):
+        try:
+            encode_type(kind, getattr(struct, field.name))
+        except ValueError as error:
+            raise ValueError(f"{field.name}: {error}") from error
+
+
+@cache
+def _kinds(type_string: str) -> tuple[AbiType, ...]:
+    members = type_string.partition("(")[2].rstrip(")").split(",")
+    return tuple(parse_type(member.partition(" ")[0]) for member in members)
 
 
 @lru_cache(maxsize=64)

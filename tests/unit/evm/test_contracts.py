@@ -1,15 +1,22 @@
 """Selectors and topics as the deployed contracts have them, and interfaces that import fast."""
 
+import json
+import re
 import subprocess
 import sys
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
-from triggerx.evm.abi import Event, Function, encode
+from triggerx.evm.abi import Event, Function, encode, function_from_abi
+from triggerx.evm.abi.revert import CUSTOM_ERRORS
 from triggerx.evm.contracts import AttestationCenter, AvsGovernance, GasRegistry, JobRegistry, TaskExecutionHub
-from triggerx.evm.hub import ASSIGNMENT_TYPE, MANDATE_TYPE, Assignment, Firing, Mandate
+from triggerx.evm.hub import ASSIGNMENT_TYPE, FIRING_TYPE, MANDATE_TYPE, Assignment, Firing, Mandate
 from triggerx.evm.types import Address, ChainId, Hash32, Wei
+
+SOURCES = Path(__file__).parents[3] / "triggerx" / "chains" / "contracts"
+CONTRACTS = [AttestationCenter, AvsGovernance, GasRegistry, JobRegistry, TaskExecutionHub]
 
 IMPORT_CHECK = """
 import sys
@@ -47,23 +54,52 @@ def test_event_then_has_the_deployed_topic(event: Event, topic: str) -> None:
     assert event.topic.hex() == topic
 
 
-@pytest.mark.parametrize("contract", [AttestationCenter, AvsGovernance, GasRegistry, JobRegistry, TaskExecutionHub])
+@pytest.mark.parametrize("contract", CONTRACTS)
 def test_constant_then_bears_its_contracts_name(contract: type) -> None:
     constants = {name: value for name, value in vars(contract).items() if isinstance(value, Function | Event)}
     assert constants
     assert {name: value.name for name, value in constants.items() if name != value.name} == {}
 
 
+@pytest.mark.parametrize("contract", CONTRACTS)
+def test_function_then_is_the_compiled_contracts(contract: type) -> None:
+    abi = json.dumps(json.loads((SOURCES / "artifacts" / f"{contract.__name__}.json").read_text())["abi"])
+    for function in vars(contract).values():
+        if isinstance(function, Function):
+            compiled = function_from_abi(abi, function.signature)
+            assert compiled.outputs.text == function.outputs.text, function.signature
+
+
+@pytest.mark.parametrize("contract", CONTRACTS)
+def test_event_then_is_the_compiled_contracts(contract: type) -> None:
+    abi = json.loads((SOURCES / "artifacts" / f"{contract.__name__}.json").read_text())["abi"]
+    compiled = {
+        entry["name"]: [(parameter["type"], parameter["indexed"]) for parameter in entry["inputs"]]
+        for entry in abi
+        if entry["type"] == "event"
+    }
+    for event in vars(contract).values():
+        if isinstance(event, Event):
+            assert compiled[event.name] == [(p.type.text, p.indexed) for p in event.parameters]
+
+
+def test_custom_errors_then_are_all_that_our_contracts_raise() -> None:
+    source = "\n".join(path.read_text() for path in SOURCES.rglob("*.vy") if path.stem != "ExampleTarget")
+    raised = set(re.findall(r'method_id\(\s*"([A-Z][^"]*)"', source))
+    assert raised
+    assert raised <= set(CUSTOM_ERRORS.split())
+
+
 def test_structs_then_have_the_fields_of_their_signed_types() -> None:
     mandate, _, firing, assignment = TaskExecutionHub.executeTask.inputs.components[:4]
     for kind, type_string, domain_type in (
         (mandate, MANDATE_TYPE, Mandate),
+        (firing, FIRING_TYPE, Firing),
         (assignment, ASSIGNMENT_TYPE, Assignment),
     ):
         signed = type_string.partition("(")[2].rstrip(")").split(",")
         assert kind.text == f"({','.join(field.partition(' ')[0] for field in signed)})"
         assert len(fields(domain_type)) == len(signed)
-    assert firing.text == "(uint8,uint256,uint256,bytes32)"
 
 
 def test_execute_task_when_called_then_reads_back() -> None:

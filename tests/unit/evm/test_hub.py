@@ -129,9 +129,15 @@ def test_approval_domain_then_is_the_hash_of_its_name() -> None:
 
 
 def test_values_when_too_wide_for_their_types_then_are_refused() -> None:
-    with pytest.raises(ValueError, match="uint32"):
-        mandate_digest(replace(MANDATE, runs_max=2**32), CHAIN, HUB)
-    with pytest.raises(ValueError, match="uint8"):
-        assignment_digest(replace(ASSIGNMENT, attempt=256), CHAIN, HUB)
-    with pytest.raises(ValueError, match="bytes4"):
-        mandate_digest(replace(MANDATE, selector=b""), CHAIN, HUB)
+    with pytest.raises(ValueError, match="runs_max: expected uint32"):
+        replace(MANDATE, runs_max=2**32)
+    with pytest.raises(ValueError, match="selector: expected 4 bytes"):
+        replace(MANDATE, selector=b"")
+    with pytest.raises(ValueError, match="attempt: expected uint8"):
+        replace(ASSIGNMENT, attempt=256)
+    with pytest.raises(ValueError, match="performer: expected 20 bytes"):
+        replace(ASSIGNMENT, performer=Address(b""))
+    with pytest.raises(ValueError, match="kind: expected uint8"):
+        replace(FIRING, kind=-1)
+    with pytest.raises(ValueError, match="index: expected uint256"):
+        Firing.condition(2**256)
