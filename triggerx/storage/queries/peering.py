@@ -140,8 +140,7 @@ class VoteQueries:
                 "votes_against", phase=vote.phase, task_key=vote.task_key, task_hash=vote.task_hash
             )
             for bound in (_own_vote(row) for row in rows):
-                is_same_document = bound.task_hash == vote.task_hash and bound.task_key == vote.task_key
-                if not is_same_document or bound.is_approved != vote.is_approved:
+                if _contradicts(vote, bound):
                     raise DoubleVote(_double_vote(vote, bound))
 
     async def own(self, phase: str, task_key: Hash32) -> Sequence[OwnVote]:
@@ -243,6 +242,13 @@ def _announced(row: Row) -> AnnouncedDocument:
         tp_signature=row.octets("tp_signature"),
         heard_at=row.integer("heard_at"),
     )
+
+
+def _contradicts(vote: OwnVote, bound: OwnVote) -> bool:
+    """Whether both must not be signed; `bound` is of the same hash, or another hash's yes on the same key."""
+    if bound.task_hash != vote.task_hash:
+        return vote.is_approved
+    return bound.task_key != vote.task_key or bound.is_approved != vote.is_approved
 
 
 def _double_vote(vote: OwnVote, bound: OwnVote) -> str:

@@ -1,0 +1,195 @@
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from tests.contract.storage.nouns import (
+    BIG,
+    NOW,
+    OWNER,
+    address,
+    hash32,
+    job_id,
+    new_task,
+    signed,
+    stored_job,
+    stored_task,
+    time_body,
+)
+from triggerx.core.errors import NotFound
+from triggerx.core.task import Task, TaskId, TaskStatus
+from triggerx.evm.types import Wei
+from triggerx.ports.store import Store
+from triggerx.ports.store.tasks import AssignmentRow, AssignmentStatus
+
+
+def finished(task: Task) -> Task:
+    """The task with every column set."""
+    return replace(
+        task,
+        status=TaskStatus.ATTESTED,
+        attempt=2,
+        task_number=41,
+        task_cost=Wei(BIG),
+        execution_timestamp=NOW + 3,
+        execution_tx_hash=hash32(50),
+        task_performer=address(0x77),
+        proof_of_task="0xproof",
+        action_data_cid="bafkcid",
+        task_attester_ids=(3, 1, 2),
+        is_approved=True,
+        tp_signature=bytes(65),
+        ta_signature=bytes(64),
+        task_submission_tx_hash=hash32(51),
+        is_successful=False,
+        task_error="none",
+        deadline_at=NOW + 15,
+        executed_at_ms=NOW * 1000,
+        attested_at_ms=NOW * 1000 + 1,
+    )
+
+
+async def test_a_task_when_inserted_is_returned_as_it_reads_back(store: Store) -> None:
+    await stored_job(store)
+    task = await stored_task(store)
+    assert (task.status, task.attempt, task.task_attester_ids) == (TaskStatus.CREATED, 0, ())
+    assert await store.tasks.get(task.task_id) == task
+    assert await store.tasks.by_key(hash32(1)) == task
+    assert task.evidence == new_task().evidence
+    assert task.firing == new_task().firing
+
+
+async def test_a_task_when_its_key_exists_is_none_and_not_changed(store: Store) -> None:
+    await stored_job(store)
+    task = await stored_task(store)
+    assert await store.tasks.insert(replace(new_task(), evidence={"other": 1})) is None
+    assert await store.tasks.by_key(hash32(1)) == task
+
+
+async def test_a_task_when_fifty_insert_the_same_key_is_one(store: Store) -> None:
+    await stored_job(store)
+    results = await asyncio.gather(*(store.tasks.insert(new_task()) for _ in range(50)))
+    won = [task for task in results if task is not None]
+    assert len(won) == 1
+    assert await store.tasks.list_by_job(job_id(1)) == tuple(won)
+
+
+async def test_tasks_when_many_are_inserted_at_once_have_ids_of_their_own(store: Store) -> None:
+    await stored_job(store)
+    results = await asyncio.gather(*(store.tasks.insert(new_task(number)) for number in range(60)))
+    assert len({task.task_id for task in results if task is not None}) == 60
+
+
+async def test_a_task_when_its_job_is_unknown_is_refused(store: Store) -> None:
+    with pytest.raises(NotFound, match="insert_task"):
+        await store.tasks.insert(new_task())
+
+
+async def test_a_task_when_saved_keeps_every_column(store: Store) -> None:
+    await stored_job(store)
+    done = finished(await stored_task(store))
+    await store.tasks.save(done)
+    assert await store.tasks.get(done.task_id) == done
+    keeper = await store.keepers.by_address(address(0x77))
+    assert keeper is not None  # who performs is a keeper, encountered here first
+
+
+async def test_a_task_when_saved_back_forgets_what_is_none_again(store: Store) -> None:
+    await stored_job(store)
+    task = await stored_task(store)
+    await store.tasks.save(finished(task))
+    await store.tasks.save(task)
+    assert await store.tasks.get(task.task_id) == task
+
+
+async def test_a_task_when_its_attesters_change_has_the_new_ones_in_their_order(store: Store) -> None:
+    await stored_job(store)
+    done = finished(await stored_task(store))
+    await store.tasks.save(done)
+    many = tuple(range(40, 0, -1))
+    await store.tasks.save(replace(done, task_attester_ids=many))
+    found = await store.tasks.get(done.task_id)
+    assert found is not None
+    assert found.task_attester_ids == many
+
+
+async def test_a_task_when_saved_but_never_inserted_is_not_found(store: Store) -> None:
+    await stored_job(store)
+    task = await stored_task(store)
+    with pytest.raises(NotFound, match="4711"):
+        await store.tasks.save(replace(task, task_id=TaskId(4711), task_key=hash32(4711)))
+
+
+async def test_a_task_when_asked_by_cid_is_the_one_with_that_document(store: Store) -> None:
+    await stored_job(store)
+    done = finished(await stored_task(store))
+    await store.tasks.save(done)
+    assert await store.tasks.by_cid("bafkcid") == done
+    assert await store.tasks.by_cid("bafkother") is None
+
+
+async def test_tasks_when_unknown_are_none(store: Store) -> None:
+    assert await store.tasks.get(TaskId(1)) is None
+    assert await store.tasks.by_key(hash32(1)) is None
+    assert await store.tasks.list_by_job(job_id(1)) == ()
+
+
+async def test_tasks_when_listed_follow_their_jobs_and_owners(store: Store) -> None:
+    await stored_job(store, 1)
+    await stored_job(store, 2)
+    await stored_job(store, 3, body=replace(time_body(3), owner=address(0xBB), mandate=None))
+    tasks = [await stored_task(store, number, of=of) for number, of in ((1, 1), (2, 2), (3, 1), (4, 3))]
+    first, second, third, foreign = tasks
+    assert await store.tasks.list_by_job(job_id(1)) == (first, third)
+    assert await store.tasks.list_by_owner(OWNER, limit=9) == (third, second, first)
+    assert await store.tasks.list_by_owner(OWNER, limit=1) == (third,)
+    assert await store.tasks.list_recent(limit=2) == (foreign, third)
+
+
+async def test_open_tasks_when_listed_leave_out_the_final_ones_oldest_first(store: Store) -> None:
+    await stored_job(store)
+    tasks = {}
+    for number, status in enumerate(TaskStatus, start=1):
+        tasks[status] = replace(await stored_task(store, number), status=status)
+        await store.tasks.save(tasks[status])
+    open_ones = (TaskStatus.CREATED, TaskStatus.ASSIGNED, TaskStatus.ACKNOWLEDGED, TaskStatus.PERFORMED)
+    assert await store.tasks.list_open() == tuple(tasks[status] for status in open_ones)
+    assert await store.tasks.count_by_job(job_id(1)) == len(TaskStatus) - 2
+    assert await store.tasks.count_by_job(job_id(2)) == 0
+
+
+async def test_a_task_when_two_transactions_read_and_save_it_loses_neither_change(store: Store) -> None:
+    await stored_job(store)
+    task = await stored_task(store)
+
+    async def count_up() -> None:
+        async with store.transaction() as queries:
+            found = await queries.tasks.by_key(task.task_key)
+            assert found is not None
+            await queries.tasks.save(replace(found, attempt=found.attempt + 1))
+
+    await asyncio.gather(*(count_up() for _ in range(8)))
+    found = await store.tasks.get(task.task_id)
+    assert found is not None
+    assert found.attempt == 8
+
+
+async def test_an_order_when_inserted_again_keeps_its_status(store: Store) -> None:
+    await stored_job(store)
+    await stored_task(store)
+    await store.assignments.insert(signed(attempt=2))
+    await store.assignments.insert(signed(attempt=1))
+    await store.assignments.set_status(hash32(1), 1, AssignmentStatus.REFUSED, "busy")
+    await store.assignments.insert(signed(attempt=1))
+    assert await store.assignments.list_by_task(hash32(1)) == (
+        AssignmentRow(signed=signed(attempt=1), status=AssignmentStatus.REFUSED, reason="busy"),
+        AssignmentRow(signed=signed(attempt=2), status=AssignmentStatus.SENT),
+    )
+
+
+async def test_an_order_when_its_task_or_itself_is_unknown_is_not_found(store: Store) -> None:
+    with pytest.raises(NotFound):
+        await store.assignments.insert(signed())
+    with pytest.raises(NotFound, match="attempt 1"):
+        await store.assignments.set_status(hash32(1), 1, AssignmentStatus.SILENT)
+    assert await store.assignments.list_by_task(hash32(1)) == ()
