@@ -21,7 +21,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 ANONYMOUS_LIMIT: Final = 600  # requests a minute and address without a key: pages that show a network to everybody
 
-_API_KEY: Final = "api_key"  # where a request carries the row of its key
+_API_KEY: Final = web.RequestKey("api_key", ApiKey)
 
 
 class Ownership(StrEnum):
@@ -111,5 +111,4 @@ def add_routes(app: web.Application, routes: Iterable[Route], gate: Gate) -> Non
 
 def key_of(request: web.Request) -> ApiKey:
     """Return the key of a request whose route has a scope."""
-    key: ApiKey = request[_API_KEY]
-    return key
+    return request[_API_KEY]
