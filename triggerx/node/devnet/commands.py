@@ -15,6 +15,7 @@ from triggerx.node.clock import SystemClock
 from triggerx.node.config import Config
 from triggerx.node.devnet.demo import run_demo
 from triggerx.node.devnet.network import running_devnet, set_aside
+from triggerx.node.devnet.profile import write_profile
 from triggerx.node.devnet.report import banner, devnet_document, result_document, result_table, write_document
 from triggerx.node.log import NodeLog
 from triggerx.node.options import DevnetOptions
@@ -42,6 +43,7 @@ async def run_all(options: DevnetOptions) -> None:
             log.info("an earlier network was set aside, since its chain is gone", folder=str(before))
         async with running_devnet(options, config.data_dir, log) as devnet:
             document = config.data_dir / DOCUMENT_NAME
+            write_profile(config.data_dir, devnet.ground.network)
             write_document(document, devnet_document(devnet))
             sys.stdout.write(banner(devnet, document))
             sys.stdout.flush()

@@ -180,7 +180,7 @@ def _network(deployment: Deployment, engine: Address, *, kind: Kind, block_time_
         task_execution_hub=deployment.task_execution_hub,
         is_guarded=True,
         confirmations=0,
-        block_time_s=float(block_time_s),
+        block_time_s=float(block_time_s) or 0.1,
     )
     return Network(
         name="devnet",
