@@ -13,6 +13,7 @@ from triggerx.core.assignment_json import dump_assignment, parse_assignment
 from triggerx.core.canonical import Json, canonical_json
 from triggerx.core.errors import InvalidInput
 from triggerx.core.task import SignedAssignment
+from triggerx.evm.nesting import shallow_json
 from triggerx.evm.types import Address, ChainId, Hash32, Wei, checksum, from_hex, parse_address, parse_hash32, to_hex
 
 DOCUMENT_VERSION = 1
@@ -69,7 +70,7 @@ def decode_document(content: bytes) -> TaskDocument:
     if len(content) > DOCUMENT_BYTES_MAX:
         raise InvalidInput("document", f"has {len(content)} bytes, more than the {DOCUMENT_BYTES_MAX} allowed")
     try:
-        document = _parse(json.loads(content))
+        document = _parse(json.loads(shallow_json(content)))
         encoded = encode_document(document)
     except InvalidInput:
         raise

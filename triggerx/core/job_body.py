@@ -38,6 +38,7 @@ from triggerx.core.mandate import dump_mandate, parse_mandate
 from triggerx.core.schedule import dump_schedule, parse_interval, parse_schedule
 from triggerx.evm import registry
 from triggerx.evm.abi import ArgumentError, Function, encode_arguments, function_from_abi
+from triggerx.evm.nesting import shallow_json
 from triggerx.evm.types import ZERO_ADDRESS, Address, ChainId, Hash32, checksum
 
 BODY_BYTES_MAX: Final = 128 * 1024  # a task document holds body and calldata and may have 256 kB
@@ -140,7 +141,7 @@ def decode_body(content: bytes) -> JobBody:
     if len(content) > BODY_BYTES_MAX:
         raise InvalidInput("body", f"has {len(content)} bytes, more than the {BODY_BYTES_MAX} allowed")
     try:
-        raw = json.loads(content, parse_float=Decimal)
+        raw = json.loads(shallow_json(content), parse_float=Decimal)
     except (ValueError, RecursionError) as error:
         raise InvalidInput("body", "is not JSON") from error
     if not isinstance(raw, dict):

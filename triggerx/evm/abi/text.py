@@ -13,14 +13,13 @@ from typing import Final
 from triggerx.evm.abi.codec import encode_type, integer_bounds
 from triggerx.evm.abi.interface import Function
 from triggerx.evm.abi.types import AbiType, Array, Elementary, Tuple, parse_type
+from triggerx.evm.nesting import shallow_json
 from triggerx.evm.types import from_hex, parse_address
 
 ARGUMENT_CHARS_MAX: Final = 131_072  # 64 KiB as hexadecimal; a transaction of more is refused by most nodes
 ABI_CHARS_MAX: Final = 2_000_000  # larger than any published contract's ABI
-JSON_DEPTH_MAX: Final = 64  # the parser recurses in C, and crashes where some package has raised the recursion limit
 
 _DECIMAL: Final = re.compile(r"-?[0-9]{1,78}")
-_BRACKET: Final = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)  # a string, or a bracket outside of strings
 _NAME: Final = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
 _HEXADECIMAL: Final = re.compile(r"0[xX][0-9a-fA-F]{1,64}")
 
@@ -140,23 +139,13 @@ def _unquoted(text: str) -> str:
 
 
 def _load(text: str) -> object:
-    _check_depth(text)
     try:
-        loaded: object = json.loads(text, parse_int=_NumberText, parse_float=_no_float, parse_constant=_no_float)
+        loaded: object = json.loads(
+            shallow_json(text), parse_int=_NumberText, parse_float=_no_float, parse_constant=_no_float
+        )
     except json.JSONDecodeError as error:
         raise ValueError(f"expected JSON, {error.msg} at character {error.pos}") from error
     return loaded
-
-
-def _check_depth(text: str) -> None:
-    depth = 0
-    for match in _BRACKET.finditer(text):
-        if match.group() in "[{":
-            depth += 1
-        elif match.group() in "]}":
-            depth -= 1
-        if depth > JSON_DEPTH_MAX:
-            raise ValueError(f"expected JSON of at most {JSON_DEPTH_MAX} levels")
 
 
 def _no_float(text: str) -> object:
