@@ -38,6 +38,7 @@ class SqliteSession:
         if not statement.is_read:
             return _rows(await self._write(name, parameters))
         statement.check(parameters)
+        self._writer.check_open()
         with translated(name):
             return [Row(row) for row in await next(self._readers).execute_fetchall(statement.sqlite, parameters)]
 

@@ -126,9 +126,13 @@ class Writer:
             unit.answer.set_exception(held_too_long())
         return unit.answer
 
-    def _put(self, unit: Unit) -> None:
+    def check_open(self) -> None:
+        """Raise `RecoverableError` when it is closed."""
         if not self._is_open or not self._thread.is_alive():
-            raise RecoverableError("the store is closed: nothing can be written any more")
+            raise RecoverableError("the store is closed")
+
+    def _put(self, unit: Unit) -> None:
+        self.check_open()
         self._units.put(unit)
 
     def _run(self) -> None:

@@ -1,0 +1,84 @@
+import pytest
+
+from triggerx.core.errors import InvalidInput
+from triggerx.storage.statements import POSTGRES_TOKENS, SQLITE_TOKENS, parse_statements, render, statements
+
+TEXT = """
+-- What this file is about.
+
+-- name: get_thing
+-- gate: SELECT pg_advisory_xact_lock({event_log_lock})
+-- lock: t
+SELECT t.*, CAST(t.x AS TEXT) || ':' FROM things t WHERE t.a = :a AND t.b = :b_2 AND t.c > :a
+
+-- fragment: all
+SELECT {string_agg}(t.x, ',') FROM things t
+
+-- name: get_all
+{all} WHERE TRUE
+
+-- name: drop_thing
+DELETE FROM things
+WHERE a = :a
+"""
+
+
+def test_a_query_when_read_keeps_names_for_sqlite_and_numbers_them_for_postgres() -> None:
+    found = parse_statements(TEXT)["get_thing"]
+    assert found.sqlite.endswith("t.a = :a AND t.b = :b_2 AND t.c > :a")
+    assert found.postgres.endswith("t.a = $1 AND t.b = $2 AND t.c > $1")
+    assert "|| ':' FROM" in found.postgres
+    assert found.parameters == ("a", "b_2")
+    assert (found.is_read, found.lock) == (True, "t")
+    assert found.gate.startswith("SELECT pg_advisory_xact_lock(1")
+
+
+def test_a_fragment_when_named_in_a_query_is_put_in_for_each_engine() -> None:
+    found = parse_statements(TEXT)
+    assert found["get_all"].sqlite == "SELECT group_concat(t.x, ',') FROM things t WHERE TRUE"
+    assert found["get_all"].postgres == "SELECT string_agg(t.x, ',') FROM things t WHERE TRUE"
+    assert found["get_all"].is_read
+    assert "all" not in found
+
+
+def test_a_writing_query_when_read_is_no_read() -> None:
+    found = parse_statements(TEXT)["drop_thing"]
+    assert not found.is_read
+    assert found.sqlite == "DELETE FROM things\nWHERE a = :a"
+
+
+def test_a_name_when_given_twice_is_refused() -> None:
+    with pytest.raises(ValueError, match="get_thing is given twice"):
+        parse_statements(TEXT + "\n-- name: get_thing\nSELECT 1")
+
+
+def test_a_token_when_unknown_is_refused() -> None:
+    with pytest.raises(ValueError, match="surprise"):
+        render("CREATE TABLE t (x {surprise})", SQLITE_TOKENS)
+    with pytest.raises(ValueError, match="surprise"):
+        parse_statements("-- name: x\nSELECT {surprise}")
+
+
+def test_tokens_when_rendered_are_the_engines_words() -> None:
+    assert render("{bytes}", SQLITE_TOKENS) == "BLOB"
+    assert render("{bytes}", POSTGRES_TOKENS) == "BYTEA"
+    assert SQLITE_TOKENS.keys() == POSTGRES_TOKENS.keys()
+
+
+def test_parameters_when_others_than_the_querys_are_a_mistake_of_the_caller() -> None:
+    found = parse_statements(TEXT)["drop_thing"]
+    found.check({"a": 1})
+    with pytest.raises(TypeError, match="drop_thing"):
+        found.check({})
+    with pytest.raises(TypeError, match="drop_thing"):
+        found.check({"a": 1, "b": 2})
+    with pytest.raises(InvalidInput, match="NUL"):
+        found.check({"a": "\0"})
+
+
+def test_the_shipped_queries_when_read_say_what_they_write() -> None:
+    for name, statement in statements().items():
+        first = statement.sqlite.split(maxsplit=1)[0]
+        assert first in {"SELECT", "INSERT", "UPDATE", "DELETE", "CREATE"}, name
+        assert statement.is_read == (first == "SELECT"), name
+        assert statement.is_read or not statement.lock, name
