@@ -22,6 +22,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ANONYMOUS_LIMIT: Final = 600  # requests a minute and address without a key: pages that show a network to everybody
 
 _API_KEY: Final = web.RequestKey("api_key", ApiKey)
+_LIMIT_FIELDS: Final = web.RequestKey("limit_fields", dict[str, str])
 
 
 class Ownership(StrEnum):
@@ -69,15 +70,12 @@ class Gate:
         """Return the handler behind the gate."""
 
         async def guarded(request: web.Request) -> web.StreamResponse:
-            key, headers = await self._admit(request)
+            key, request[_LIMIT_FIELDS] = await self._admit(request)
             if route.policy.scope is not None:
                 require_scope(key, route.policy.scope)
             if key is not None:
                 request[_API_KEY] = key
-            response = await route.handler(request)
-            if not response.prepared:
-                response.headers.update(headers)
-            return response
+            return await route.handler(request)
 
         return guarded
 
@@ -100,13 +98,18 @@ class Gate:
 
 
 def add_routes(app: web.Application, routes: Iterable[Route], gate: Gate) -> None:
-    """Serve the table's routes; GET serves HEAD too."""
+    """Serve the table's routes; GET serves HEAD too. Every answer, a problem too, says what is left of the limit."""
+    app.on_response_prepare.append(_tell_limit)
     for route in routes:
         handler = gate.guard(route)
         if route.method == "GET":
             app.router.add_get(route.path, handler)
         else:
             app.router.add_route(route.method, route.path, handler)
+
+
+async def _tell_limit(request: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(request.get(_LIMIT_FIELDS, {}))
 
 
 def key_of(request: web.Request) -> ApiKey:

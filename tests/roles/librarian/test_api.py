@@ -97,6 +97,8 @@ async def test_key_when_sent_as_x_api_key_then_it_counts_too(tmp_path: Path) -> 
         async with desk.client.get(url, headers={"X-API-KEY": desk.keys["app"]}) as response:
             assert response.status == 200
             assert response.headers["RateLimit-Policy"].endswith("w=60")
+        async with desk.client.get(desk.url + "/api/jobs/abc", headers={"X-API-KEY": desk.keys["app"]}) as response:
+            assert (response.status, "RateLimit" in response.headers) == (400, True)
         row = await desk.store.api_keys.by_digest(digest_of(desk.keys["app"]))
         assert row is not None
         assert row.last_used == NOW
