@@ -1,3 +1,4 @@
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -240,3 +241,11 @@ async def test_stored_job_when_read_back_then_it_is_what_was_posted(tmp_path: Pa
         stored = await desk.store.jobs.get(JobId(int(str(body["job_id"]))))
         assert stored is not None
         assert replace(stored.body, mandate=None) == parse_body(body)
+
+
+async def test_post_when_two_come_at_once_then_one_creates_and_the_other_finds_it(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        desk.register(job())
+        answers = await asyncio.gather(*(desk.send("POST", "/api/jobs", body=job()) for _ in range(4)))
+        assert sorted(status for status, _ in answers) == [200, 200, 200, 201]
+        assert len(await desk.store.events.after(0, limit=9)) == 1
