@@ -3,45 +3,25 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from typing import NoReturn
 
 from triggerx.core.errors import ConfigurationError
-from triggerx.node.clock import SystemChance, SystemClock
 from triggerx.node.config import Config, Table
 from triggerx.node.config.reading import read_table
 from triggerx.node.discovery import load_roles
 from triggerx.node.failures import most_serious
-from triggerx.node.supervisor import DEFAULT_LIMITS, PlannedRole, SupervisionLimits, Supervisor
-from triggerx.ports.clock import Chance, Clock
-from triggerx.ports.log import Log
-from triggerx.ports.signer import AttesterSigner, Signer
+from triggerx.node.settings import NodeSettings
+from triggerx.node.supervisor import PlannedRole, Runnable, Supervisor
 from triggerx.role import Role, RoleConfig, Services
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeSettings:
-    """What a node is made from.
-
-    Signers given here go over the configuration's key files; a log given here over its table. `name` is bound into the
-    log, to tell several nodes of one process apart. `has_moved` accepts a data directory of another machine.
-    """
-
-    config: Config
-    roles: tuple[str, ...]
-    name: str = ""
-    has_moved: bool = False
-    log: Log | None = None
-    clock: Clock = field(default_factory=SystemClock)
-    chance: Chance = field(default_factory=SystemChance)
-    engine_signer: Signer | None = None
-    keeper_signer: AttesterSigner | None = None
-    limits: SupervisionLimits = DEFAULT_LIMITS
+__all__ = ["Node", "NodeSettings", "running_node"]
 
 
 class Node:
     """A node whose roles have started."""
 
-    def __init__(self, services: Services, roles: tuple[str, ...], running: "asyncio.Task[None]") -> None:
+    def __init__(self, services: Services, roles: tuple[str, ...], running: "asyncio.Task[NoReturn]") -> None:
         self.services = services
         self.roles = roles
         self._running = running
@@ -58,33 +38,40 @@ async def running_node(settings: NodeSettings) -> AsyncIterator[Node]:
     When a role fails for good, the body is cancelled and the context raises the role's error. However the context ends,
     the roles stop in reverse, then the services close in reverse, each within its deadline.
     """
-    from triggerx.node.build import opened_services  # noqa: PLC0415 - the adapters load web3 and libp2p
+    from triggerx.node.build import opened_services  # noqa: PLC0415 - the adapters take a while to load
 
-    planned_types = [(role, _role_config(role, settings.config)) for role in load_roles(settings.roles)]
-    async with opened_services(settings) as services:
-        supervisor = Supervisor(clock=settings.clock, chance=settings.chance, log=services.log, limits=settings.limits)
-        planned = [_planned(role, config, services) for role, config in planned_types]
-        names = tuple(role.name for role in planned)
-        failure: BaseException | None = None
-        ready = asyncio.Event()
-        try:
-            async with asyncio.TaskGroup() as group:
-                running: asyncio.Task[None] = group.create_task(
-                    supervisor.run(planned, ready=ready.set), name=f"supervisor {settings.name}".strip()
-                )
-                await ready.wait()
-                services.log.info("node started", roles=",".join(names), peer_id=services.peers.peer_id)
-                yield Node(services, names, running)
-                running.cancel()
-        except BaseExceptionGroup as group_failure:
-            failure = most_serious(group_failure)
-        if failure is not None:
-            raise failure
+    roles = [(role, _role_config(role, settings.config)) for role in load_roles(settings.roles)]
+    failure: BaseException | None = None
+    try:
+        async with opened_services(settings) as opened, asyncio.TaskGroup() as group:
+            services = opened.services
+            planned = [_planned_lane(f"transactions {chain_id}", lane) for chain_id, lane in opened.lanes.items()]
+            planned += [_planned_role(role, config, services) for role, config in roles]
+            supervisor = Supervisor(
+                clock=settings.clock, chance=settings.chance, log=services.log, limits=settings.limits
+            )
+            ready = asyncio.Event()
+            running = group.create_task(
+                supervisor.run(planned, ready=ready.set), name=f"supervisor {settings.name}".strip()
+            )
+            await ready.wait()
+            names = tuple(role.name for role, _ in roles)
+            services.log.info("node started", roles=",".join(names), peer_id=services.peers.peer_id)
+            yield Node(services, names, running)
+            running.cancel()
+    except BaseExceptionGroup as group_failure:
+        failure = most_serious(group_failure)
+    if failure is not None:
+        raise failure
 
 
-def _planned(role: type[Role], config: RoleConfig, services: Services) -> PlannedRole:
+def _planned_role(role: type[Role], config: RoleConfig, services: Services) -> PlannedRole:
     bound = replace(services, log=services.log.bind(role=role.name))
     return PlannedRole(name=role.name, make=lambda: role(bound, config))
+
+
+def _planned_lane(name: str, lane: Runnable) -> PlannedRole:
+    return PlannedRole(name=name, make=lambda: lane)
 
 
 def _role_config(role: type[Role], config: Config) -> RoleConfig:

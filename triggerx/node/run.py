@@ -1,9 +1,7 @@
 """What the commands do: read the configuration, run the node or the development network, and report the exit status."""
 
-import importlib
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 from triggerx.core.errors import ConfigurationError
 from triggerx.evm.types import checksum
@@ -13,9 +11,10 @@ from triggerx.node.config.reading import read_table, suggestion
 from triggerx.node.crash import crash_report
 from triggerx.node.discovery import load_roles, role_names
 from triggerx.node.log import NodeLog, route_libraries
-from triggerx.node.node import NodeSettings, running_node
 from triggerx.node.options import DevnetOptions, RunOptions, UsageError
 from triggerx.node.process import run_process
+from triggerx.node.serve import serve
+from triggerx.node.settings import NodeSettings
 
 
 def run_roles(options: RunOptions) -> int:
@@ -33,7 +32,9 @@ def run_roles(options: RunOptions) -> int:
                     "no network is configured: set network in triggerx.toml to a profile's name, or give "
                     "--network NAME; a development network runs with --all"
                 )
-            return run_process(lambda: _devnet().run_all(replace(options.devnet, config=config, log=log)))
+            from triggerx.node import devnet  # noqa: PLC0415 - it brings contracts and chains with it
+
+            return run_process(lambda: devnet.run_all(replace(options.devnet, config=config, log=log)))
         if options.devnet != replace(DevnetOptions(), data_dir=options.devnet.data_dir):
             raise UsageError(
                 "--chain, --block-time, --keepers and --api-port shape a development network, but the network "
@@ -41,7 +42,7 @@ def run_roles(options: RunOptions) -> int:
             )
         roles = options.roles or installed
         settings = NodeSettings(config=config, roles=roles, log=log, has_moved=options.has_moved)
-        return run_process(lambda: _serve(settings))
+        return run_process(lambda: serve(settings))
 
 
 def run_demo(options: DevnetOptions) -> int:
@@ -50,7 +51,9 @@ def run_demo(options: DevnetOptions) -> int:
     config = load_config(source, role_names())
     log = process_log(config)
     with crash_report(config.data_dir):
-        return run_process(lambda: _devnet().demo(replace(options, config=config, log=log)))
+        from triggerx.node import devnet  # noqa: PLC0415 - as above
+
+        return run_process(lambda: devnet.demo(replace(options, config=config, log=log)))
 
 
 def process_log(config: Config) -> NodeLog:
@@ -71,11 +74,6 @@ def check_config(source: ConfigSource) -> Iterator[str]:
     yield from _network_lines(config)
 
 
-async def _serve(settings: NodeSettings) -> None:
-    async with running_node(settings) as node:
-        await node.wait()
-
-
 def _network_lines(config: Config) -> Iterator[str]:
     network = config.network
     if network is None:
@@ -86,8 +84,3 @@ def _network_lines(config: Config) -> Iterator[str]:
     for chain_id in sorted(network.chain_ids()):
         state = "reachable by configuration" if chain_id in config.chains else f"no rpc_urls: set [chains.{chain_id}]"
         yield f"chain {chain_id}: {state}"
-
-
-def _devnet() -> Any:
-    """The development network, imported only when it runs: it brings contracts and chains with it."""
-    return importlib.import_module("triggerx.node.devnet")

@@ -6,13 +6,12 @@ A `RecoverableError` costs a wait and a new start; anything else stops the node,
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, Protocol
 
 from triggerx.core.errors import UnavailableError, UnrecoverableError
 from triggerx.node.failures import described, is_recoverable, most_serious
 from triggerx.ports.clock import Chance, Clock
 from triggerx.ports.log import Log
-from triggerx.role import Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +33,20 @@ class SupervisionLimits:
 DEFAULT_LIMITS: Final = SupervisionLimits()
 
 
+class Runnable(Protocol):
+    """What a supervisor runs: a role, or something of its shape."""
+
+    async def run(self, *, started: Callable[[], None]) -> NoReturn:
+        """Work for ever; see `role.Role`."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedRole:
     """A role's name, and how it is made: anew for each start, so that nothing half-changed survives a failure."""
 
     name: str
-    make: Callable[[], Role]
+    make: Callable[[], Runnable]
 
 
 class Supervisor:

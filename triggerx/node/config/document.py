@@ -11,7 +11,9 @@ from triggerx.core.errors import ConfigurationError
 from triggerx.node.config.places import key_lines
 
 ENVIRONMENT_PREFIX: Final = "TRIGGERX_"
-NOT_KEYS: Final = frozenset({"TRIGGERX_ANVIL", "TRIGGERX_CONFIG", "TRIGGERX_CONFIG_DIR"})
+NOT_KEYS: Final = frozenset(
+    {"TRIGGERX_ANVIL", "TRIGGERX_CONFIG", "TRIGGERX_CONFIG_DIR", "TRIGGERX_CRASH_AT", "TRIGGERX_CRASH_ONCE"}
+)
 """Variables with the prefix that are read elsewhere and set no key."""
 
 FILE_BYTES_MAX: Final = 1_000_000

@@ -1,0 +1,219 @@
+"""The composition: which adapter stands behind which port, opened in order and closed in reverse.
+
+Nothing else imports an adapter.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Final, NoReturn, TypeVar
+
+from triggerx.bus.local import LocalBus
+from triggerx.chains.operators import ChainOperators
+from triggerx.chains.reads import Reads
+from triggerx.chains.rpc import RpcClient
+from triggerx.chains.transactions import TransactionLane
+from triggerx.content.documents import PeerContent
+from triggerx.core.errors import ConfigurationError
+from triggerx.core.network import Network
+from triggerx.evm.types import ChainId
+from triggerx.node.config import Config
+from triggerx.node.endpoints import check_endpoints
+from triggerx.node.faults import crash_point_from
+from triggerx.node.keys import KeySigner, OperatorSigner, read_key
+from triggerx.node.settings import NodeSettings
+from triggerx.notifiers.log import LogNotifier
+from triggerx.p2p.identity import load_or_create_identity
+from triggerx.p2p.nexus import Nexus, open_peers
+from triggerx.p2p.services import PeersServices
+from triggerx.p2p.settings import PeersSettings
+from triggerx.ports.log import Log
+from triggerx.ports.notifier import Notifier
+from triggerx.ports.signer import AttesterSigner, Signer
+from triggerx.ports.store import Store
+from triggerx.role import Services
+from triggerx.storage import open_store
+from triggerx.storage.lock import locked
+
+CLOSE_TIMEOUT_S: Final = 5.0
+"""For each adapter's closing: it ends connections and threads, nothing that may take long."""
+ENGINE: Final = "engine"
+KEEPER: Final = "keeper"
+"""The roles whose keys `[keys]` names."""
+STORE_FILE: Final = "triggerx.db"
+PEER_BOOK_FILE: Final = "peers.json"
+
+OpenedT = TypeVar("OpenedT")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """The services, and what has to run beside the roles for them to work."""
+
+    services: Services
+    lanes: Mapping[ChainId, "LaneTask"]
+
+
+class LaneTask:
+    """A transaction lane in the shape of a role, so that the supervisor starts it again after a failure."""
+
+    def __init__(self, lane: TransactionLane) -> None:
+        self._lane = lane
+
+    async def run(self, *, started: Callable[[], None]) -> NoReturn:
+        """Send and watch for ever."""
+        started()
+        await self._lane.run()
+
+
+@asynccontextmanager
+async def opened_services(settings: NodeSettings) -> AsyncIterator[Opened]:
+    """Open everything a node's roles use, and close it in reverse.
+
+    Raises `ConfigurationError` and `UnavailableError` before anything is written where that can be known; each message
+    names the key of the configuration to change.
+    """
+    config, clock = settings.config, settings.clock
+    network = _network(config)
+    log = settings.node_log()
+    _make_data_dir(config.data_dir)
+    engine_signer, keeper_signer = _signers(settings)
+    await check_endpoints(config.chains, network, log)
+    async with AsyncExitStack() as stack:
+
+        async def opened(name: str, context: AbstractAsyncContextManager[OpenedT]) -> OpenedT:
+            return await stack.enter_async_context(_Closing(name, context, log))
+
+        store = await opened("store", _store(config, moved=settings.has_moved))
+        chains: dict[ChainId, Reads] = {}
+        for chain_id, chain in config.chains.items():
+            client = await opened(f"chain {chain_id}", RpcClient(chain.rpc_urls, chain_id=chain_id, log=log))
+            chains[chain_id] = Reads(client, clock, log=log)
+        operators = ChainOperators(chains, network, clock)
+        peers_services = PeersServices(
+            network=network,
+            signer=keeper_signer or engine_signer,
+            operators=operators,
+            store=store,
+            clock=clock,
+            chance=settings.chance,
+            log=log,
+        )
+        peers = await opened("peers", _peers(config, peers_services))
+        lanes = {} if keeper_signer is None else _lanes(network, chains, keeper_signer, store, log)
+        services = Services(
+            network=network,
+            clock=clock,
+            chance=settings.chance,
+            log=log,
+            bus=LocalBus(log),
+            store=store,
+            chains=chains,
+            transactions=lanes,
+            operators=operators,
+            peers=peers,
+            content=PeerContent(store, peers, clock=clock, log=log),
+            notifiers=_notifiers(config, log),
+            engine_signer=engine_signer,
+            keeper_signer=keeper_signer,
+            crash_point=crash_point_from(os.environ),
+        )
+        yield Opened(services=services, lanes={chain_id: LaneTask(lane) for chain_id, lane in lanes.items()})
+
+
+def _network(config: Config) -> Network:
+    if config.network is None:
+        raise ConfigurationError(f"{config.source}: network: no network is named; set it to a profile's name")
+    return config.network
+
+
+def _make_data_dir(directory: Path) -> None:
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"data_dir: {directory} cannot be made: {error.strerror}; make it, or set data_dir to another place"
+        ) from error
+    if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
+        raise ConfigurationError(
+            f"data_dir: {directory} cannot be written by this user: chown it, or set data_dir to another place"
+        )
+
+
+def _signers(settings: NodeSettings) -> tuple[Signer | None, AttesterSigner | None]:
+    """The keys given by the program, else those of the configured files; a key nobody uses here is not read."""
+    keys, roles = settings.config.keys, settings.roles
+    engine, keeper = settings.engine_signer, settings.keeper_signer
+    if engine is None and keys.engine_file is not None and ENGINE in roles:
+        engine = KeySigner(read_key(keys.engine_file, setting="keys.engine_file"))
+    if keeper is None and keys.keeper_file is not None and KEEPER in roles:
+        keeper = OperatorSigner(read_key(keys.keeper_file, setting="keys.keeper_file"))
+    if engine is not None and keeper is not None:
+        raise ConfigurationError("an engine and a keeper cannot share one node: peers know a node by one address")
+    return engine, keeper
+
+
+@asynccontextmanager
+async def _store(config: Config, *, moved: bool) -> AsyncIterator[Store]:
+    """The store, and the lock of the data directory with it."""
+    address = config.store.url or config.data_dir / STORE_FILE
+    with locked(config.data_dir) if config.store.url else nullcontext():
+        async with open_store(address, moved=moved) as store:
+            yield store
+
+
+@asynccontextmanager
+async def _peers(config: Config, services: PeersServices) -> AsyncIterator[Nexus]:
+    peers = PeersSettings(
+        identity=await asyncio.to_thread(load_or_create_identity, config.data_dir),
+        listen=config.peers.listen,
+        announce=config.peers.announce,
+        bootstrap=config.peers.bootstrap,
+        book_path=config.data_dir / PEER_BOOK_FILE,
+    )
+    async with open_peers(peers, services) as nexus:
+        yield nexus
+
+
+def _lanes(
+    network: Network, chains: Mapping[ChainId, Reads], signer: Signer, store: Store, log: Log
+) -> dict[ChainId, TransactionLane]:
+    """One lane for each chain on which a keeper acts or submits; L1 is only read."""
+    wanted = sorted({network.l2_chain_id, *network.action_chains})
+    return {
+        chain_id: TransactionLane(chains[chain_id], signer, store.transactions, log=log.bind(chain_id=chain_id))
+        for chain_id in wanted
+    }
+
+
+def _notifiers(config: Config, log: Log) -> tuple[Notifier, ...]:
+    return (LogNotifier(log),) if config.notifiers.log else ()
+
+
+class _Closing(AbstractAsyncContextManager[OpenedT]):
+    """Gives an adapter's closing a deadline, so that one cannot keep the node from ending."""
+
+    def __init__(self, name: str, context: AbstractAsyncContextManager[OpenedT], log: Log) -> None:
+        self._name = name
+        self._context = context
+        self._log = log
+
+    async def __aenter__(self) -> OpenedT:
+        return await self._context.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        deadline = asyncio.timeout(CLOSE_TIMEOUT_S)
+        try:
+            async with deadline:
+                return await self._context.__aexit__(kind, error, trace)
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            self._log.error("service did not close in time", service=self._name, deadline_s=CLOSE_TIMEOUT_S)
+            return None
