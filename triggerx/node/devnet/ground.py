@@ -25,6 +25,7 @@ from triggerx.evm.contracts import AvsGovernance
 from triggerx.evm.keys import PrivateKey
 from triggerx.evm.types import Address, ChainId
 from triggerx.node.devnet.relayer import Relayer
+from triggerx.node.failures import most_serious
 from triggerx.node.keys import OperatorSigner
 from triggerx.node.options import ChainChoice, DevnetOptions
 from triggerx.ports.clock import Clock
@@ -134,11 +135,14 @@ async def development_ground(options: DevnetOptions, clock: Clock, log: Log) -> 
         await give_power(l1, keys[0], network, [key.address for key in ground.keepers])
         await asyncio.gather(*(register_operator(l1, key, network) for key in ground.keepers))
         messenger = Wallet(reads[L2_CHAIN_ID], keys[0])
-        group = await stack.enter_async_context(asyncio.TaskGroup())
         relayer = Relayer(network, l1=l1, l2=reads[L2_CHAIN_ID], messenger=messenger, log=log)
-        relaying = group.create_task(relayer.run(), name="devnet.relayer")
-        stack.callback(relaying.cancel)
-        yield ground
+        try:
+            async with asyncio.TaskGroup() as group:
+                relaying = group.create_task(relayer.run(), name="devnet.relayer")
+                yield ground
+                relaying.cancel()
+        except BaseExceptionGroup as failures:
+            raise most_serious(failures) from failures
 
 
 async def give_power(l1: Reads, governor: PrivateKey, network: Network, operators: Sequence[Address]) -> None:
