@@ -99,3 +99,54 @@ def _prefix(offset: int, length: int) -> bytes:
         return bytes([offset + length])
     size = length.to_bytes((length.bit_length() + 7) // 8, "big")
     return bytes([offset + 55 + len(size)]) + size
+
+
+def decode(raw: bytes) -> Unsigned:
+    """Read back what was signed here. Raises ValueError for other bytes."""
+    if raw[:1] == DYNAMIC_FEE_TYPE:
+        chain_id, nonce, priority, max_fee, gas, to, value, data = _fields(raw[1:])[:8]
+        fees = Fees(max_wei=_number(max_fee), priority_wei=_number(priority))
+    else:
+        nonce, max_fee, gas, to, value, data, v = _fields(raw)[:7]
+        chain_id = ((_number(v) - EIP155_OFFSET) // 2).to_bytes(32, "big")
+        fees = Fees(max_wei=_number(max_fee), priority_wei=None)
+    return Unsigned(
+        chain_id=ChainId(_number(chain_id)),
+        nonce=_number(nonce),
+        to=Address(to) if to else None,
+        data=data,
+        value=Wei(_number(value)),
+        gas=_number(gas),
+        fees=fees,
+    )
+
+
+def _number(octets: bytes) -> int:
+    return int.from_bytes(octets, "big")
+
+
+def _fields(encoded: bytes) -> list[bytes]:
+    """Split an RLP list into its items' contents; a list inside gives its encoded content."""
+    start, end = _span(encoded, 0)
+    fields: list[bytes] = []
+    while start < end:
+        first, last = _span(encoded, start)
+        fields.append(encoded[first:last])
+        start = last
+    if start != len(encoded) or len(fields) < 9:
+        raise ValueError(f"expected a signed transaction, got {len(encoded)} other bytes")
+    return fields
+
+
+def _span(encoded: bytes, at: int) -> tuple[int, int]:
+    """Find where the content of the item at `at` begins and ends."""
+    if at >= len(encoded):
+        raise ValueError("expected another RLP item, got the end of the bytes")
+    kind = encoded[at]
+    if kind < 0x80:
+        return at, at + 1
+    short = (kind - 0x80) % 0x40
+    if short < 56:
+        return at + 1, at + 1 + short
+    first = at + 1 + short - 55
+    return first, first + _number(encoded[at + 1 : first])

@@ -166,6 +166,16 @@ class Reads:
         found = await self.client.call("eth_getTransactionByHash", [to_hex(tx_hash)], answers.transaction)
         return None if found is None else found.to_transaction()
 
+    async def gas_price(self) -> Wei:
+        """Return what the node asks for one gas now, in wei."""
+        found = await self.client.call("eth_gasPrice", [], answers.quantity)
+        return Wei(int(found))
+
+    async def transaction_count(self, address: Address) -> int:
+        """Return how many transactions of an account are mined: its next nonce, if none waits."""
+        found = await self.client.call("eth_getTransactionCount", [to_hex(address), "latest"], answers.quantity)
+        return int(found)
+
     async def balance(self, address: Address) -> Wei:
         """Return the balance at the newest block."""
         found = await self.client.call("eth_getBalance", [to_hex(address), "latest"], answers.quantity)

@@ -169,6 +169,8 @@ class RpcClient:
         Asked again of other endpoints when one fails, so methods must be idempotent (sending a signed transaction is).
         `elsewhere` prefers an endpoint other than the current one, for a second opinion.
         """
+        if not questions:
+            return []
         if self._session is None:
             return [EndpointsFailed(f"{one.method}: the client is closed") for one in questions]
         calls = [_Call(one, asyncio.get_running_loop().create_future(), []) for one in questions]

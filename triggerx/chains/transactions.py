@@ -1,0 +1,239 @@
+"""The lane of one account on one chain: every intent is sent once and ends in a stated outcome, across restarts.
+
+Rule: simulate first, take the nonce last, store the signed bytes before they are sent, and send the same bytes again
+until their nonce is mined. What the chain does with them is watched in `chains.settlement`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Final, NoReturn
+
+from triggerx.chains import answers
+from triggerx.chains.envelope import Fees, Unsigned, sign
+from triggerx.chains.fees import FeeQuotes
+from triggerx.chains.line import Lane, LaneSettings, Line, nonce_of
+from triggerx.chains.nonces import Nonces
+from triggerx.chains.reads import Reads, as_revert
+from triggerx.chains.rpc import NodeRefusal, Question
+from triggerx.chains.sending import Reception, broadcast
+from triggerx.chains.settlement import Settlement
+from triggerx.core.errors import Conflict, RecoverableError
+from triggerx.evm.types import Hash32, to_hex
+from triggerx.ports.chain import TransactionIntent, TransactionOutcome, TransactionStatus
+from triggerx.ports.log import Log
+from triggerx.ports.signer import Signer
+from triggerx.ports.store.journal import SentTransaction, SignedBytes, TransactionLog
+
+INTENTS_AT_ONCE_MAX: Final = 50  # simulated and sent together: half of an RPC batch
+RETRY_PAUSE_S: Final = 0.5  # after endpoints failed; doubled up to the maximum
+RETRY_PAUSE_MAX_S: Final = 15.0
+
+
+class TransactionLane:
+    """Implements the `Transactions` port; `run` has to be running for anything to be sent."""
+
+    def __init__(
+        self,
+        reads: Reads,
+        signer: Signer,
+        record: TransactionLog,
+        *,
+        settings: LaneSettings | None = None,
+        log: Log | None = None,
+    ) -> None:
+        """Send from the signer's address; no other process may use its key on this chain."""
+        self.address = signer.address
+        self._reads = reads
+        self._client = reads.client
+        self._clock = reads.clock
+        chosen = settings or LaneSettings()
+        fees = FeeQuotes(reads.client, reads.clock, chosen.fee_cap_wei)
+        self._lane = Lane(reads=reads, signer=signer, record=record, fees=fees, settings=chosen, log=log)
+        self._line = Line()
+        self._wake = asyncio.Event()
+
+    async def submit(self, intent: TransactionIntent) -> TransactionOutcome:
+        """Send unless the id was sent before, and wait for the outcome; safe to call twice and to cancel.
+
+        Raises Conflict when the id is known with another content.
+        """
+        known = self._line.known(intent.intent_id)
+        if known is None:
+            self._line.offered[intent.intent_id] = intent
+            self._wake.set()
+        elif known != intent:
+            raise _conflict(intent)
+        outcome: asyncio.Future[TransactionOutcome] = asyncio.get_running_loop().create_future()
+        waiters = self._line.waiters.setdefault(intent.intent_id, [])
+        waiters.append(outcome)
+        try:
+            return await outcome
+        finally:
+            waiters.remove(outcome)
+            if not waiters:
+                self._line.waiters.pop(intent.intent_id, None)
+
+    async def submitted(self, intent_id: str) -> Sequence[Hash32]:
+        """Return the hashes broadcast for this id so far, oldest first."""
+        known = await self._lane.record.get(intent_id)
+        return () if known is None else tuple(form.tx_hash for form in known.forms)
+
+    async def run(self) -> NoReturn:
+        """Send and watch for ever, beginning with what a former run left. Restart it after a RecoverableError."""
+        nonces = await self._recover()
+        settlement = Settlement(self._lane, self._line, nonces)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._send_for_ever(nonces, settlement), name=f"transactions-send-{self._reads.chain_id}")
+            group.create_task(settlement.watch_for_ever(), name=f"transactions-watch-{self._reads.chain_id}")
+        raise AssertionError("the lane's loops do not end")
+
+    async def _recover(self) -> Nonces:
+        """Load what has no outcome yet, and broadcast the same bytes again."""
+        chain_id = self._reads.chain_id
+        pending = await self._lane.record.list_pending(chain_id, self.address)
+        self._line.sent = {one.intent.intent_id: one for one in pending if one.nonce is not None}
+        self._line.queued |= {one.intent.intent_id: one.intent for one in pending if one.nonce is None}
+        count = await self._reads.transaction_count(self.address)
+        stored = await self._lane.record.next_nonce(chain_id, self.address)
+        raws = [one.forms[-1].raw for one in self._line.by_nonce()]
+        for start in range(0, len(raws), INTENTS_AT_ONCE_MAX):
+            await broadcast(self._client, raws[start : start + INTENTS_AT_ONCE_MAX])
+        self._lane.info("transaction lane started", sent=len(raws), queued=len(self._line.queued), nonce=stored)
+        self._wake.set()
+        return Nonces(stored, count, is_line_empty=not raws)
+
+    # Admitting
+
+    async def _admit(self) -> None:
+        """Store what was offered, and answer at once what is known already."""
+        offered = list(self._line.offered.values())
+        async with asyncio.TaskGroup() as group:
+            for intent in offered:
+                group.create_task(self._admit_one(intent), name="transaction-admission")
+
+    async def _admit_one(self, intent: TransactionIntent) -> None:
+        intent_id = intent.intent_id
+        if await self._lane.record.insert(intent, sender=self.address, now=self._clock.now()):
+            self._line.queued[intent_id] = intent
+        else:
+            known = await self._lane.record.get(intent_id)
+            if known is None or known.intent != intent:
+                self._line.resolve(intent_id, _conflict(intent))
+            elif known.status is not TransactionStatus.PENDING:
+                self._line.resolve(intent_id, await self._recall(known))
+        del self._line.offered[intent_id]
+
+    async def _recall(self, known: SentTransaction) -> TransactionOutcome:
+        try:
+            receipt = None if known.mined_hash is None else await self._reads.receipt(known.mined_hash)
+        except RecoverableError:
+            receipt = None  # the outcome is certain without it
+        return TransactionOutcome(status=known.status, tx_hash=known.mined_hash, receipt=receipt, reason=known.reason)
+
+    # Sending
+
+    async def _send_for_ever(self, nonces: Nonces, settlement: Settlement) -> NoReturn:
+        pause_s = RETRY_PAUSE_S
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._line.offered or self._line.queued:
+                try:
+                    await self._admit()
+                    await self._send_queued(nonces, settlement)
+                    pause_s = RETRY_PAUSE_S
+                except RecoverableError as error:
+                    self._lane.warn("transactions wait for endpoints", reason=str(error))
+                    await self._clock.sleep(pause_s)
+                    pause_s = min(RETRY_PAUSE_MAX_S, pause_s * 2)
+
+    async def _send_queued(self, nonces: Nonces, settlement: Settlement) -> None:
+        """Simulate, sign, store and send the first intents of the queue. Raises RecoverableError, losing none."""
+        chosen = sorted(self._line.queued.values(), key=lambda intent: intent.priority)[:INTENTS_AT_ONCE_MAX]
+        wanted = []
+        for intent in chosen:
+            if intent.deadline is not None and self._clock.now() > intent.deadline:
+                del self._line.queued[intent.intent_id]
+                await settlement.settle(
+                    intent.intent_id, TransactionStatus.EXPIRED, reason="its deadline passed unsent"
+                )
+            else:
+                wanted.append(intent)
+        quotes = {
+            priority: await self._lane.fees.quote(priority) for priority in {intent.priority for intent in wanted}
+        }
+        ready: list[tuple[TransactionIntent, int]] = []
+        for intent, found in zip(wanted, await self._simulate(wanted), strict=True):
+            if isinstance(found, int):
+                ready.append((intent, found + found * self._lane.settings.gas_margin_percent // 100))
+            else:
+                del self._line.queued[intent.intent_id]
+                await settlement.settle(intent.intent_id, TransactionStatus.REFUSED, reason=found)
+        fresh = [self._signed(intent, gas, nonces.take(), quotes[intent.priority]) for intent, gas in ready]
+        self._line.reserved = {nonce_of(one) for one in fresh}
+        async with asyncio.TaskGroup() as group:
+            for one in fresh:
+                group.create_task(self._store(one), name="transaction-store")
+        for one in fresh:
+            self._line.sent[one.intent.intent_id] = one
+            del self._line.queued[one.intent.intent_id]
+        self._line.reserved.clear()
+        if fresh:
+            receptions = await broadcast(self._client, [one.forms[-1].raw for one in fresh])
+            for one, (reception, words) in zip(fresh, receptions, strict=True):
+                if reception is Reception.IMPOSSIBLE:
+                    await settlement.withdraw(one, words)
+
+    async def _simulate(self, intents: Sequence[TransactionIntent]) -> list[int | str]:
+        """Estimate each on the pending block, which holds our own earlier ones; a node without it uses the latest.
+
+        Answers the gas, or the reason for which it would fail. Raises EndpointsFailed.
+        """
+        found = await self._client.ask_all([self._estimate(intent, "pending") for intent in intents])
+        results: list[int | str] = []
+        for intent, pending_answer in zip(intents, found, strict=True):
+            answer = pending_answer
+            if isinstance(answer, NodeRefusal) and as_revert(answer) is None:
+                (answer,) = await self._client.ask_all([self._estimate(intent, "latest")])
+            if isinstance(answer, NodeRefusal):
+                reverted = as_revert(answer)
+                results.append(str(answer) if reverted is None else reverted.reason)
+            elif isinstance(answer, RecoverableError):
+                raise answer
+            else:
+                results.append(int(answer))
+        return results
+
+    def _estimate(self, intent: TransactionIntent, block: str) -> Question[Any]:
+        message = {
+            "from": to_hex(self.address),
+            "to": to_hex(intent.to),
+            "data": to_hex(intent.data),
+            "value": hex(intent.value),
+        }
+        return Question("eth_estimateGas", [message, block], answers.quantity)
+
+    def _signed(self, intent: TransactionIntent, gas: int, nonce: int, fees: Fees) -> SentTransaction:
+        unsigned = Unsigned(
+            chain_id=self._reads.chain_id,
+            nonce=nonce,
+            to=intent.to,
+            data=intent.data,
+            value=intent.value,
+            gas=gas,
+            fees=fees,
+        )
+        tx_hash, raw = sign(self._lane.signer, unsigned)
+        form = SignedBytes(tx_hash=tx_hash, raw=raw, max_fee_per_gas=fees.max_wei, signed_at=self._clock.now())
+        return SentTransaction(
+            intent=intent, sender=self.address, nonce=nonce, status=TransactionStatus.PENDING, forms=(form,)
+        )
+
+    async def _store(self, sent: SentTransaction) -> None:
+        await self._lane.record.add_form(sent.intent.intent_id, nonce=nonce_of(sent), form=sent.forms[-1])
+
+
+def _conflict(intent: TransactionIntent) -> Conflict:
+    return Conflict(f"transaction {intent.intent_id} exists with another content: choose another id")
