@@ -33,7 +33,8 @@ _HEAD: Final = """\
 # Relative paths start from this file's directory. Unknown keys and wrong types are refused.
 
 # The network this node belongs to: the name of a profile, or a table [network] with a profile's keys. A profile is
-# NAME.toml in the folder networks/ of --config-dir (or TRIGGERX_CONFIG_DIR), of /etc/triggerx, or of triggerx itself.
+# NAME.toml in the folder networks/ of --config-dir (or TRIGGERX_CONFIG_DIR), of /etc/triggerx, or of triggerx itself,
+# whose own show which keys there are.
 # network = "triggerx-testnet"
 
 # Where the node keeps its data; one node a directory. The default is triggerx/NETWORK under XDG_DATA_HOME, which is
@@ -79,6 +80,8 @@ def field_docs(config_type: type[object]) -> dict[str, str]:
 def _table(name: str, config_type: type[object]) -> str:
     docs = field_docs(config_type)
     about = (inspect.getdoc(config_type) or "").partition("\n\n")[0].replace("\n", " ")
+    if about == f"Table `[{name}]`.":
+        about = f"The role {name}."
     lines = [*_comment(about), f"[{name}]"]
     for field in config_fields(config_type):
         lines += _comment(docs.get(field.name, ""))
