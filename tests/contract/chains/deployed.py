@@ -166,9 +166,13 @@ class Bare:
         return int(self.ask("eth_getBalance", to_hex(address), "latest"), 16)
 
     def create(self, name: str, arguments: bytes = b"") -> Address:
-        """Create one contract by the deployer."""
+        """Create one of our contracts by the deployer."""
+        return self.create_from(load(name).bytecode + arguments)
+
+    def create_from(self, code: bytes) -> Address:
+        """Create a contract of any code by the deployer."""
         nonce = int(self.ask("eth_getTransactionCount", to_hex(self.deployer.address), "latest"), 16)
-        assert self.send(self.deployer, None, load(name).bytecode + arguments, gas=8 * 10**6).succeeded
+        assert self.send(self.deployer, None, code, gas=8 * 10**6).succeeded
         return created_address(self.deployer.address, nonce)
 
 
