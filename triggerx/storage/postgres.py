@@ -17,7 +17,8 @@ from triggerx.storage.statements import Statement, statements
 
 QUERY_SECONDS_MAX: Final = 30.0  # no query of ours takes a second: past this the connection is taken for dead
 TRANSACTION_SECONDS_MAX: Final = 10.0  # as in SQLite's writer: rows stay locked while its owner thinks
-LOST: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+# The third is what asyncpg raises for a query between the server's farewell and the end of the connection.
+LOST: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 CLOSE_SECONDS_MAX: Final = 10.0  # then connections are cut; what was not committed was not answered either
 
 

@@ -41,6 +41,8 @@ class Store(Queries, Protocol):
     def transaction(self) -> AbstractAsyncContextManager[Queries]:
         """Run several queries as one: all are durable when the context ends, none when it raises.
 
-        Queries outside see nothing of it before. Do not await the network inside.
+        Queries outside see nothing of it before. What is read by its key inside stays locked until the end, so that it
+        may be changed and written back; append to the event log last. Await nothing inside but its own queries: after
+        10 s it is rolled back and raises `RecoverableError`, as it does when the engine refused a query in it.
         """
         ...

@@ -11,7 +11,7 @@ class Jobs(Protocol):
     """The job table. Lists are ascending by the order of acceptance."""
 
     async def insert(self, job: Job, *, api_key_id: int | None) -> bool:
-        """Add the job; False when the id exists (nothing is changed then)."""
+        """Add the job; False when the id exists (nothing is changed then). Raises `NotFound` without its user."""
         ...
 
     async def replace_body(self, job_id: JobId, body: JobBody, *, job_hash: bytes, version: int) -> None:
@@ -43,13 +43,16 @@ class Jobs(Protocol):
         ...
 
     async def set_schedule(self, job_id: JobId, *, next_due_at: int | None) -> None:
-        """Set when it fires next; None takes it off the schedule."""
+        """Set when it fires next; None takes it off the schedule. Raises `NotFound`."""
         ...
 
     async def set_status(self, job_id: JobId, status: JobStatus, *, reason: str, is_paused: bool = False) -> None:
-        """Set status and the sentence that explains it."""
+        """Set status and the sentence that explains it; raises `NotFound`."""
         ...
 
     async def record_execution(self, job_id: JobId, *, executed_at: int, cost_wei: int) -> None:
-        """Note an execution: `last_executed_at` moves up only, the cost is added to what was spent."""
+        """Note an execution: `last_executed_at` moves up only, the cost is added to what was spent.
+
+        Raises `NotFound`.
+        """
         ...

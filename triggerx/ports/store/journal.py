@@ -79,13 +79,13 @@ class TransactionLog(Protocol):
         ...
 
     async def add_form(self, intent_id: str, *, nonce: int, form: SignedBytes) -> None:
-        """Store the nonce and one signed form before it is broadcast."""
+        """Store the nonce and one signed form before it is broadcast; idempotent by its hash. Raises `NotFound`."""
         ...
 
     async def settle(
         self, intent_id: str, status: TransactionStatus, *, mined_hash: Hash32 | None, reason: str
     ) -> None:
-        """Store the outcome. A REFUSED intent has used no nonce."""
+        """Store the outcome; raises `NotFound`. A REFUSED intent has used no nonce."""
         ...
 
     async def list_pending(self, chain_id: ChainId, sender: Address) -> Sequence[SentTransaction]:

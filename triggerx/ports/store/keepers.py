@@ -46,11 +46,11 @@ class Keepers(Protocol):
         ...
 
     async def set_online(self, address: Address, *, is_online: bool) -> None:
-        """Note whether the keeper is alive."""
+        """Note whether the keeper is alive; added when it is new."""
         ...
 
     async def credit(self, address: Address, *, points: Wei, tasks: int) -> None:
-        """Add to its points and to the number of tasks it performed."""
+        """Add to its points and to the number of tasks it performed; added when it is new."""
         ...
 
     async def insert_reward(self, *, operator_id: int, task_number: int, fee_wei: Wei, tx_hash: Hash32) -> None:

@@ -141,8 +141,9 @@ class Votes(Protocol):
     async def bind(self, vote: OwnVote) -> None:
         """Record an own vote before it is signed.
 
-        At most one yes per phase and key (whatever the hash); a no binds its own task hash only. Raises `DoubleVote`
-        for what contradicts a record; repeating a record is allowed and changes nothing.
+        At most one yes per phase and key (whatever the hash); a no binds its own task hash only; a hash has one key
+        and one verdict. Raises `DoubleVote` for what contradicts a record; repeating a record is allowed and changes
+        nothing.
         """
         ...
 
@@ -171,5 +172,5 @@ class Votes(Protocol):
         ...
 
     async def close(self, task_hash: Hash32, outcome: str) -> None:
-        """Note the outcome: `attested`, `rejected`, `expired`."""
+        """Note the outcome (`attested`, `rejected`, `expired`), also of a document that is announced only later."""
         ...

@@ -51,11 +51,14 @@ class Tasks(Protocol):
     """The task table: one row a task key, ever."""
 
     async def insert(self, new: NewTask) -> Task | None:
-        """Add the task and return it; None when its key exists already (nothing is changed then)."""
+        """Add the task and return it; None when its key exists already (nothing is changed then).
+
+        Raises `NotFound` when its job is not stored.
+        """
         ...
 
     async def save(self, task: Task) -> None:
-        """Write every column of a task that exists; raises `NotFound`."""
+        """Write every column of a task that exists; raises `NotFound`. A performer not seen before becomes a keeper."""
         ...
 
     async def get(self, task_id: TaskId) -> Task | None:
@@ -95,11 +98,11 @@ class Assignments(Protocol):
     """The orders an engine signed: one row a task key and attempt."""
 
     async def insert(self, signed: SignedAssignment) -> None:
-        """Add an order as SENT, before it is sent; idempotent by key and attempt."""
+        """Add an order as SENT, before it is sent; idempotent by key and attempt. Without its task: `NotFound`."""
         ...
 
     async def set_status(self, task_key: Hash32, attempt: int, status: AssignmentStatus, reason: str = "") -> None:
-        """Note how it went."""
+        """Note how it went; raises `NotFound`."""
         ...
 
     async def list_by_task(self, task_key: Hash32) -> Sequence[AssignmentRow]:
