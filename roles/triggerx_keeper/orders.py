@@ -12,6 +12,7 @@ from triggerx.core.messages import AssignTask, Heard, TaskAnswer
 from triggerx.core.validation import signer_of
 from triggerx.events import AssignmentReceived
 from triggerx.evm.hub import assignment_digest, mandate_digest, task_key
+from triggerx.evm.nesting import shallow_json
 from triggerx.evm.types import checksum
 from triggerx.ports.store.peering import Performance, PerformanceStatus
 from triggerx.role import Services
@@ -131,7 +132,7 @@ class OrderDesk:
 
 def _object(content: bytes, field: str) -> dict[str, Json]:
     try:
-        value = json.loads(content)
+        value = json.loads(shallow_json(content))
     except (ValueError, RecursionError) as error:
         raise InvalidInput(field, f"is not JSON: {error}") from error
     if not isinstance(value, dict):

@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
+from triggerx.evm.nesting import shallow_json
 from triggerx.http.problems import refuse
 
 BODY_BYTES_MAX: Final = 1024 * 1024  # several job bodies of 128 kB in one array; nothing else is nearly as large
@@ -31,7 +32,7 @@ async def read_json(request: web.Request) -> object:
         raise refuse(415, "unsupported-media-type", "send JSON with Content-Type: application/json")
     content = await request.read()
     try:
-        return _DECODER.decode(content)
+        return _DECODER.decode(shallow_json(content))
     except (msgspec.DecodeError, ValueError, InvalidOperation, RecursionError) as error:
         place = str(error) if isinstance(error, msgspec.DecodeError) else "a number or nesting is out of bounds"
         raise refuse(400, "malformed-json", f"the body is not JSON: {place}") from error

@@ -10,6 +10,7 @@ import msgspec
 
 from triggerx.core.errors import ConfigurationError, UnavailableError
 from triggerx.core.network import Network
+from triggerx.evm.nesting import shallow_json
 from triggerx.evm.types import ChainId
 from triggerx.node.config.tables import ChainConfig
 from triggerx.ports.log import Log
@@ -78,7 +79,7 @@ async def _ask(session: aiohttp.ClientSession, url: str) -> int | str:
             content = await response.content.read(_ANSWER_BYTES_MAX)
             if response.status != 200:
                 return f"HTTP status {response.status}"
-        text = msgspec.json.decode(content, type=_Answer).result
+        text = msgspec.json.decode(shallow_json(content), type=_Answer).result
     except TimeoutError:
         return f"no answer within {TIMEOUT_S:g} s"
     except aiohttp.ClientConnectorError as error:

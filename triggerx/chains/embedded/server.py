@@ -16,6 +16,7 @@ from triggerx.chains.embedded.maker import BlockMaker
 from triggerx.chains.embedded.methods import Methods
 from triggerx.chains.embedded.parameters import Fault
 from triggerx.chains.embedded.testing import TestingMethods
+from triggerx.evm.nesting import shallow_json
 
 BODY_BYTES_MAX: Final = 16 * 2**20
 BATCH_MAX: Final = 1_000  # calls; more is answered with an error, as providers do
@@ -34,8 +35,8 @@ class JsonRpcServer:
     async def handle(self, request: web.Request) -> web.Response:
         """Answer one HTTP request."""
         try:
-            asked: Any = msgspec.json.decode(await request.read())
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            asked: Any = msgspec.json.decode(shallow_json(await request.read()))
+        except (msgspec.DecodeError, ValueError) as error:
             return _response(_fault(None, Fault(PARSE_ERROR, f"parse error: {error}")))
         if not isinstance(asked, list):
             return _response(await self._answer(asked))
