@@ -11,6 +11,7 @@ from triggerx.evm.contracts import AttestationCenter
 from triggerx.evm.hub import APPROVAL_DOMAIN
 from triggerx.evm.keys import PrivateKey
 from triggerx.evm.tasks import TASKS_DOMAIN, approve_power, reject_power, vote_message
+from triggerx.evm.types import Address
 
 IS_ACTIVE = Function.parse("isActiveOperator(address operator) returns (bool)")
 UPDATE_POWER = Function.parse("updateVotingPower(address operator,uint256 votingPower)")
@@ -247,6 +248,18 @@ def test_messenger_when_the_operator_is_not_as_expected_then_is_refused(system: 
     )
     assert refused(AttestationCenter.unregisterOperator.encode(system.stranger.address)) == missing
     assert refused(UPDATE_POWER.encode(system.stranger.address, 1)) == missing
+
+
+def test_operators_when_there_are_as_many_as_fit_then_no_more_are_registered(system: System) -> None:
+    center, key = system.at.attestation_center, system.keepers[0].bls.public
+    register = AttestationCenter.registerOperator
+    for number in range(1, 256 - len(system.keepers) + 1):
+        operator = Address(number.to_bytes(20, "big"))
+        system.do(system.messenger, center, register.encode(operator, key, 1, operator))
+    assert system.read(center, AttestationCenter.numOfActiveOperators) == 256
+    assert len(system.read(center, AttestationCenter.getActiveOperatorsDetails)) == 256
+    call = register.encode(system.stranger.address, key, 1, system.stranger.address)
+    assert system.refusal(system.messenger, center, call) == "TooManyOperators()"
 
 
 def test_settings_when_changed_by_others_then_are_refused(system: System) -> None:

@@ -168,6 +168,8 @@ def test_hub_when_entered_again_by_a_target_then_refuses(guarded: Guarded) -> No
     call = guarded.hub + guarded.encoded(inner)
     # From outside the keeper that is a contract may run it …
     assert system.refusal(system.stranger, forwarder, call) == ""
+    paid = guarded.hub + guarded.encoded(inner.but(fee=1))
+    assert system.refusal(system.stranger, forwarder, paid) == "TransferFailed()"  # it takes no money
     # … but not within another run.
     outer = guarded.run.fired(
         Firing.condition(1),

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.contract.chains.deployed import System
+from tests.contract.chains.deployed import Bare, System, running
+from triggerx.chains.development import Kind
 from triggerx.evm.abi import Function
 from triggerx.evm.contracts import GasRegistry, JobRegistry
 from triggerx.evm.keys import PrivateKey
@@ -98,6 +99,14 @@ def test_job_when_its_description_is_wrong_then_is_refused(system: System) -> No
     assert refused("job", 7, ZERO_ADDRESS) == ""
     assert system.refusal(system.owner, registry, update(system, job_id, "other", "new")) == "InvalidJobParameters()"
     assert system.refusal(system.owner, registry, update(system, job_id, "job", "")) == "EmptyJobName()"
+
+
+def test_job_when_the_chain_id_does_not_fit_its_id_then_is_refused(kind: Kind) -> None:
+    with running(kind, 2**32) as chain:
+        bare = Bare(chain)
+        registry = bare.create("JobRegistry")
+        call = JobRegistry.createJob.encode("job", 1, 1, registry, DATA)
+        assert bare.refusal(bare.deployer, registry, call) == f"ChainIdOverflow({2**32}, {2**32 - 1})"
 
 
 @pytest.fixture
