@@ -86,7 +86,7 @@ async def opened_services(settings: NodeSettings) -> AsyncIterator[Opened]:
     async with AsyncExitStack() as stack:
 
         async def opened(name: str, context: AbstractAsyncContextManager[OpenedT]) -> OpenedT:
-            return await stack.enter_async_context(_Closing(name, context, log))
+            return await stack.enter_async_context(Closing(name, context, log))
 
         store = await opened("store", _store(config, moved=settings.has_moved))
         chains: dict[ChainId, Reads] = {}
@@ -194,7 +194,7 @@ def _notifiers(config: Config, log: Log) -> tuple[Notifier, ...]:
     return (LogNotifier(log),) if config.notifiers.log else ()
 
 
-class _Closing(AbstractAsyncContextManager[OpenedT]):
+class Closing(AbstractAsyncContextManager[OpenedT]):
     """Gives an adapter's closing a deadline, so that one cannot keep the node from ending."""
 
     def __init__(self, name: str, context: AbstractAsyncContextManager[OpenedT], log: Log) -> None:
