@@ -125,6 +125,7 @@ class RpcClient:
         self._attempt_timeout_s = attempt_timeout_s
         self._waiting: list[_Call[Any]] = []
         self._waiting_elsewhere: list[_Call[Any]] = []
+        self._open_calls: set[_Call[Any]] = set()
         self._batches: set[asyncio.Task[None]] = set()
         self._group = asyncio.TaskGroup()
         self._session: aiohttp.ClientSession | None = None
@@ -146,6 +147,8 @@ class RpcClient:
         try:
             await self._group.__aexit__(None, None, None)  # what the block raised goes on by itself, not in a group
         finally:
+            for call in self._open_calls:
+                call.give_up(f"{call.method}: the client was closed", self.chain_id)
             if session is not None:
                 await session.close()
 
@@ -178,11 +181,13 @@ class RpcClient:
         if not self._waiting and not self._waiting_elsewhere:
             asyncio.get_running_loop().call_soon(self._flush)
         waiting.extend(calls)
+        self._open_calls.update(calls)
         self.calls_by_method.update(one.method for one in questions)
         limit_s = self.timeout_s if timeout_s is None else timeout_s
         try:
             await asyncio.wait([call.answer for call in calls], timeout=limit_s)
         finally:
+            self._open_calls.difference_update(calls)
             for call in calls:
                 call.give_up(f"{call.method}: no answer within {limit_s:g} s", self.chain_id)
         return [call.answer.exception() or call.answer.result() for call in calls]
@@ -203,27 +208,23 @@ class RpcClient:
 
     async def _answer(self, calls: list[_Call[Any]], endpoints: Sequence[Endpoint]) -> None:
         """Ask one endpoint after the other until every call of the batch has its answer or was given up."""
-        try:
-            for endpoint in endpoints:
-                calls = [call for call in calls if not call.answer.done()]
-                if not calls:
-                    return
-                limit_s = self.timeout_s if endpoint is endpoints[-1] else self._attempt_timeout_s
-                try:
-                    async with asyncio.timeout(limit_s):
-                        await self._attempt(endpoint, calls)
-                except (aiohttp.ClientError, TimeoutError, OSError, _AttemptFailed, msgspec.DecodeError) as error:
-                    reason = f"no answer within {limit_s:g} s" if isinstance(error, TimeoutError) else str(error)
-                    endpoint.penalise(reason or type(error).__name__)
-                    for call in calls:
-                        call.tried.append(f"{endpoint.name}: {reason or type(error).__name__}")
-                else:
-                    endpoint.restore()
-            for call in calls:
-                call.give_up(f"{call.method}: every endpoint failed", self.chain_id)
-        finally:
-            for call in calls:
-                call.give_up(f"{call.method}: the client was closed", self.chain_id)
+        for endpoint in endpoints:
+            calls = [call for call in calls if not call.answer.done()]
+            if not calls:
+                return
+            limit_s = self.timeout_s if endpoint is endpoints[-1] else self._attempt_timeout_s
+            try:
+                async with asyncio.timeout(limit_s):
+                    await self._attempt(endpoint, calls)
+            except (aiohttp.ClientError, TimeoutError, OSError, _AttemptFailed, msgspec.DecodeError) as error:
+                reason = f"no answer within {limit_s:g} s" if isinstance(error, TimeoutError) else str(error)
+                endpoint.penalise(reason or type(error).__name__)
+                for call in calls:
+                    call.tried.append(f"{endpoint.name}: {reason or type(error).__name__}")
+            else:
+                endpoint.restore()
+        for call in calls:
+            call.give_up(f"{call.method}: every endpoint failed", self.chain_id)
 
     async def _attempt(self, endpoint: Endpoint, calls: list[_Call[Any]]) -> None:
         requests = [

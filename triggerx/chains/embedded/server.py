@@ -20,6 +20,7 @@ from triggerx.evm.nesting import shallow_json
 
 BODY_BYTES_MAX: Final = 16 * 2**20
 BATCH_MAX: Final = 1_000  # calls; more is answered with an error, as providers do
+SHUTDOWN_TIMEOUT_S: Final = 0.1  # for answers under way; aiohttp takes 0 for no limit
 PARSE_ERROR: Final = -32700
 INVALID_REQUEST: Final = -32600
 
@@ -74,7 +75,7 @@ async def serve(chain: EmbeddedChain, host: str, port: int) -> tuple[web.AppRunn
     maker = BlockMaker(chain)
     app = web.Application(client_max_size=BODY_BYTES_MAX)
     app.router.add_post("/{path:.*}", JsonRpcServer(chain, maker).handle)
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.0)
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN_TIMEOUT_S)
     await runner.setup()
     site = web.TCPSite(runner, host, port)
     await site.start()
