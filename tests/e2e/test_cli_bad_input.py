@@ -25,6 +25,25 @@ engines = []
 """
 TIMEOUT_S = 60
 KEY = "11" * 32
+STRANGER = """
+from dataclasses import dataclass
+from triggerx.role import RoleConfig
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrangerConfig(RoleConfig):
+    number: int = 1
+
+class StrangerRole:
+    name = "stranger"
+    config_type = StrangerConfig
+
+    def __init__(self, services, config):
+        self._config = config
+
+    async def run(self, *, started):
+        started()
+        1 / self._config.number
+"""
 
 
 @dataclass
@@ -267,6 +286,37 @@ def test_database_when_it_comes_from_another_machine_then_moved_has_to_say_so(si
     assert "--moved" in site.refused(78, "--roles", "librarian")
     with site.running("--roles", "librarian", "--moved"):
         pass
+
+
+def test_role_when_a_stranger_installs_one_then_it_is_configured_and_its_bug_is_reported_in_one_line(
+    site: Site,
+) -> None:
+    plugins = site.directory / "plugins"
+    (plugins / "stranger-1.0.dist-info").mkdir(parents=True)
+    (plugins / "stranger-1.0.dist-info" / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: stranger\nVersion: 1.0\n"
+    )
+    (plugins / "stranger-1.0.dist-info" / "entry_points.txt").write_text(
+        "[triggerx.roles]\nstranger = stranger:StrangerRole\n"
+    )
+    (plugins / "stranger.py").write_text(STRANGER)
+    variables = {"PYTHONPATH": str(plugins), "TRIGGERX_STRANGER__NUMBER": "0"}
+    done = subprocess.run(
+        site.command("run", "--roles", "stranger"),
+        env=site.environ(**variables),
+        cwd=site.directory,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    assert done.returncode == 70
+    assert "Traceback" not in done.stderr
+    report = site.data_dir / "crash.log"
+    sentence = done.stderr.splitlines()[-1]
+    assert sentence.startswith("triggerx: an unexpected error stopped triggerx: ZeroDivisionError: ")
+    assert f"the traceback is in {report}" in sentence
+    assert "1 / self._config.number" in report.read_text()
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])

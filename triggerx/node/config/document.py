@@ -12,7 +12,7 @@ from triggerx.node.config.places import key_lines
 
 ENVIRONMENT_PREFIX: Final = "TRIGGERX_"
 NOT_KEYS: Final = frozenset(
-    {"TRIGGERX_ANVIL", "TRIGGERX_CONFIG", "TRIGGERX_CONFIG_DIR", "TRIGGERX_CRASH_AT", "TRIGGERX_CRASH_ONCE"}
+    f"{ENVIRONMENT_PREFIX}{name}" for name in ("ANVIL", "CONFIG", "CONFIG_DIR", "CRASH_AT", "CRASH_ONCE", "VYPER")
 )
 """Variables with the prefix that are read elsewhere and set no key."""
 
