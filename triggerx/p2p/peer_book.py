@@ -62,7 +62,7 @@ class PeerBook:
         try:
             for row in json.loads(self._path.read_text()):
                 self.note(_parse(row))
-        except (OSError, ValueError, KeyError, TypeError, InvalidInput) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, InvalidInput) as error:
             self._log.warning("peer book is unreadable and begun anew", path=str(self._path), error=repr(error))
         self._is_changed = False
 

@@ -57,8 +57,8 @@ def encode_payload(message: Message) -> tuple[Kind, bytes]:
     form = _by_type()[type(message)]
     try:
         payload = msgspec.msgpack.encode(form.write(message))
-    except OverflowError as error:
-        raise InvalidInput(form.kind.name.lower(), f"a number does not fit its field: {error}") from error
+    except (OverflowError, UnicodeEncodeError) as error:
+        raise InvalidInput(form.kind.name.lower(), f"has a number or a text that no field can hold: {error}") from error
     decode_payload(form.kind, payload)
     return form.kind, payload
 
@@ -73,7 +73,10 @@ def decode_payload(kind: int, payload: bytes) -> Message:
             "payload", f"{form.kind.name} has {len(payload)} bytes, more than the {form.bytes_max} allowed"
         )
     fields = decode_fields(payload, form.fields)
-    return form.read(fields)
+    try:
+        return form.read(fields)
+    except ValueError as error:
+        raise InvalidInput(form.kind.name.lower(), str(error)) from error
 
 
 def kind_of(message_type: type[Message]) -> Kind:

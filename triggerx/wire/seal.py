@@ -6,6 +6,8 @@ Whether the sender may say this, and whether it was said before, is for the call
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from msgspec import structs
+
 from triggerx.core.errors import InvalidInput
 from triggerx.core.messages import Message
 from triggerx.evm.keys import recover
@@ -61,10 +63,8 @@ def seal(message: Message, with_: Seal, sign: Callable[[Hash32], bytes]) -> byte
         payload=payload,
         signature=_UNSIGNED,
     )
-    signature = sign(digest(unsigned, with_.domain))
-    return encode_envelope(
-        Envelope(**{name: getattr(unsigned, name) for name in Envelope.__struct_fields__} | {"signature": signature})
-    )
+    encode_envelope(unsigned)  # nothing out of form is ever signed
+    return encode_envelope(structs.replace(unsigned, signature=sign(digest(unsigned, with_.domain))))
 
 
 def open_envelope(data: bytes, *, domain: PeerDomain, now: int) -> Opened:
