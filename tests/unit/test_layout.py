@@ -177,6 +177,12 @@ def test_every_distribution_that_production_imports_is_declared() -> None:
     assert undeclared == {}
 
 
+def test_every_declared_dependency_is_imported_or_asked_for() -> None:
+    asked_for = {"anyio", "web3"}
+    imported = set().union(*(imported_distributions(path) for path in PRODUCTION))
+    assert sorted(DEPENDENCIES - imported - asked_for) == []
+
+
 def test_every_dependency_has_its_reason_in_contributing() -> None:
     reasons = (ROOT / "CONTRIBUTING.md").read_text()
     assert sorted(name for name in DEPENDENCIES | DEV_DEPENDENCIES if f"`{name}`" not in reasons) == []
