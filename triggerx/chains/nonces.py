@@ -41,10 +41,18 @@ class Nonces:
 
     def give_back(self, nonce: int) -> None:
         """Take back a nonce whose transaction no node accepted."""
-        if nonce == self._next - 1:
-            self._next = nonce
-        else:
-            self._gaps = sorted({*self._gaps, nonce})
+        missing = {*self._gaps, nonce}
+        while self._next - 1 in missing:
+            self._next -= 1
+            missing.remove(self._next)
+        self._gaps = sorted(missing)
+
+    def take_gaps(self, held: Collection[int]) -> tuple[int, ...]:
+        """Give out the missing nonces that block one of those held, all at once, to be filled."""
+        highest = max(held, default=-1)
+        blocking = tuple(gap for gap in self._gaps if gap < highest)
+        self._gaps = [gap for gap in self._gaps if gap >= highest]
+        return blocking
 
     def observe(self, count: int, held: Collection[int]) -> None:
         """Compare with the chain's count of mined transactions; `held` are the nonces of those that wait."""

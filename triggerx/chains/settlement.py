@@ -59,12 +59,15 @@ class Settlement:
         self._nonces.observe(count, self._line.held())
         if not self._line.queued:
             await self._fill_gaps()
-        waiting = [one for one in self._line.by_nonce() if nonce_of(one) >= count]
-        for one in waiting:
+        for one in self._waiting(count):
             if self._is_expired(one) and one.intent.intent_id not in self._filled:
                 await self._replace(one)
+        waiting = self._waiting(count)
         if waiting:
             await self._repair(waiting)
+
+    def _waiting(self, count: int) -> list[SentTransaction]:
+        return [one for one in self._line.by_nonce() if nonce_of(one) >= count]
 
     # Outcomes
 
@@ -165,10 +168,12 @@ class Settlement:
 
     async def _fill_gaps(self) -> None:
         """Send a transfer of nothing for each missing nonce; with an intent in the queue, that one takes it instead."""
-        gaps = self._nonces.gaps
-        if not gaps:
+        if not self._nonces.gaps:
             return
         fees = await self._lane.fees.quote(1)
+        gaps = self._nonces.take_gaps(self._line.held())
+        if not gaps:
+            return
         await broadcast(self._client, [sign(self._lane.signer, self._filler(nonce, fees))[1] for nonce in gaps])
         self._lane.warn("missing nonces filled", first=gaps[0], count=len(gaps))
 

@@ -253,3 +253,31 @@ async def test_transaction_when_it_reverts_in_its_block_then_the_reason_is_told(
             task = group.create_task(lane.submit(doomed))
             outcome = await outcome_of(task, on)
         assert (outcome.status, outcome.reason) == (TransactionStatus.REVERTED, "not today")
+
+
+async def test_transaction_when_a_lower_nonce_is_missing_then_the_gap_is_filled(kind: Kind, tmp_path: Path) -> None:
+    async with bench(kind, tmp_path) as on:
+        wanted = intent("after-a-gap", RECEIVER, value=Wei(7))
+        lane = on.lane(bump_after_s=5000)
+        await on.store.transactions.insert(wanted, sender=lane.address, now=on.clock.now())
+        sent = lane._signed(wanted, 21_000, 2, Fees(max_wei=5 * GWEI, priority_wei=GWEI))
+        await on.store.transactions.add_form("after-a-gap", nonce=2, form=sent.forms[0])
+        async with running(lane), asyncio.TaskGroup() as group:
+            task = group.create_task(lane.submit(wanted))
+            outcome = await outcome_of(task, on)
+        assert (outcome.status, outcome.tx_hash) == (TransactionStatus.MINED, sent.forms[0].tx_hash)
+        assert await on.reads.transaction_count(lane.address) == 3
+
+
+async def test_intent_when_its_account_is_poor_then_is_refused_and_its_nonce_used_by_the_next(
+    kind: Kind, tmp_path: Path
+) -> None:
+    async with bench(kind, tmp_path, block_time_s=0) as on:
+        lane = on.lane()
+        all_of_it = await on.reads.balance(lane.address)
+        async with running(lane):
+            refused = await lane.submit(intent("too-much", RECEIVER, value=all_of_it))
+            mined = await lane.submit(intent("enough", RECEIVER, value=Wei(1)))
+        assert (refused.status, mined.status) == (TransactionStatus.REFUSED, TransactionStatus.MINED)
+        assert "insufficient funds" in refused.reason.lower()
+        assert await on.reads.transaction_count(lane.address) == 1

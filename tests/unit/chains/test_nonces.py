@@ -60,3 +60,22 @@ def test_nonces_when_the_chain_counts_less_and_nothing_waits_then_go_back() -> N
     for _ in range(3):
         nonces.take()
     assert observed(nonces, 1, []).take() == 1
+
+
+def test_nonces_when_the_last_ones_are_given_back_in_order_then_leave_no_gap() -> None:
+    nonces = Nonces(5, 5, is_line_empty=True)
+    for nonce in [nonces.take() for _ in range(3)]:
+        nonces.give_back(nonce)
+    assert nonces.gaps == ()
+    assert nonces.take() == 5
+
+
+def test_gaps_when_taken_to_be_filled_then_only_those_that_block_a_held_one() -> None:
+    nonces = Nonces(0, 0, is_line_empty=True)
+    for _ in range(6):
+        nonces.take()
+    nonces.give_back(1)
+    nonces.give_back(4)
+    assert nonces.take_gaps([0, 2, 3]) == (1,)
+    assert nonces.gaps == (4,)
+    assert nonces.take_gaps([]) == ()
