@@ -7,11 +7,9 @@ started it, or with the process.
 from __future__ import annotations
 
 import asyncio
-import functools
 import json
 import os
 import shutil
-import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -23,7 +21,6 @@ from typing import Final, Literal
 import aiohttp
 
 from triggerx.chains.accounts import MNEMONIC, DevelopmentAccount, derive_accounts
-from triggerx.chains.parenthood import die_with_parent
 from triggerx.core.errors import RecoverableError, UnavailableError
 
 Kind = Literal["anvil", "embedded"]
@@ -104,7 +101,6 @@ async def development_chain(
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
-        preexec_fn=functools.partial(die_with_parent, signal.SIGKILL if chosen == "anvil" else signal.SIGTERM),
         start_new_session=True,
     )
     try:
@@ -148,7 +144,8 @@ def _anvil_command(accounts: int, block_time_s: int, chain_id: int, port: int) -
     }
     if block_time_s:
         options["--block-time"] = block_time_s
-    return [str(anvil), "--silent", *(str(part) for option in options.items() for part in option)]
+    guard = [sys.executable, "-m", "triggerx.chains.parenthood"]
+    return [*guard, str(anvil), "--silent", *(str(part) for option in options.items() for part in option)]
 
 
 def _embedded_command(accounts: int, block_time_s: int, chain_id: int, port: int) -> list[str]:
