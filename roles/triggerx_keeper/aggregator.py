@@ -164,17 +164,23 @@ class Aggregator:
                 tuple(share.operator_id for share in ballot.shares),
             ),
         )
-        services.crash_point("keeper.before-submission")
-        outcome = await services.transactions[services.network.l2_chain_id].submit(
-            TransactionIntent(
-                intent_id=f"submit:{to_hex(announced.task_hash)}:{tries}",
-                chain_id=services.network.l2_chain_id,
-                to=services.network.attestation_center,
-                data=data,
-                deadline=services.clock.now() + SUBMIT_WITHIN_S,
-                priority=body.priority,
-            )
+        lane, intent_id = (
+            services.transactions[services.network.l2_chain_id],
+            f"submit:{to_hex(announced.task_hash)}:{tries}",
         )
+        outcome = await lane.resume(intent_id)
+        if outcome is None:
+            services.crash_point("keeper.before-submission")
+            outcome = await lane.submit(
+                TransactionIntent(
+                    intent_id=intent_id,
+                    chain_id=services.network.l2_chain_id,
+                    to=services.network.attestation_center,
+                    data=data,
+                    deadline=services.clock.now() + SUBMIT_WITHIN_S,
+                    priority=body.priority,
+                )
+            )
         if outcome.status is TransactionStatus.MINED or ALREADY in outcome.reason:
             await services.store.votes.close(announced.task_hash, "attested" if ballot.is_approved else "rejected")
             if outcome.status is TransactionStatus.MINED:

@@ -1,49 +1,36 @@
 """The call of the execution hub that carries a job's action, guarded by the mandate where there is one."""
 
-from dataclasses import dataclass
+from typing import Final
 
 from triggerx.core.job import JobBody
 from triggerx.core.job_body import static_calldata
 from triggerx.core.task import SignedAssignment
+from triggerx.core.validation import UNGUARDED_FEE_MAX_WEI
 from triggerx.evm.contracts import TaskExecutionHub
 from triggerx.evm.types import Wei
 
-GUARD_GAS = 260_000  # what executeTask uses beside the inner call, measured at 210,000 to 240,000
-UNGUARDED_GAS = 90_000  # the same of executeFunction
-INNER_GAS_DEFAULT = 100_000  # taken for the inner call of a job whose owner stated none
-UNGUARDED_FEE_MAX = Wei(10**15)  # 0.001 ether: nobody but the keepers' own rule caps the fee of an unguarded job
+GUARD_GAS: Final = 230_000  # executeTask beside the inner call: 158,000 to 230,000, the most at a job's first run
+UNGUARDED_GAS: Final = 100_000  # the same of executeFunction
+INNER_GAS_DEFAULT: Final = 100_000  # taken for the inner call of a job whose owner stated none
+NO_QUORUM: Final = ((), (0, 0))  # security levels 2 to 4 are attested after the action
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HubCall:
-    """Calldata for the hub, and what it will say of itself: inner calldata, value and fee in wei."""
-
-    data: bytes
-    inner_data: bytes
-    value: Wei
-    fee: Wei
-
-
-def build_call(body: JobBody, signed: SignedAssignment, *, gas_price: Wei) -> HubCall:
-    """Build the hub call of one assignment at this gas price; the fee repays the performer's gas up to the cap."""
+def build_call(body: JobBody, signed: SignedAssignment, *, gas_price: Wei) -> bytes:
+    """Build the hub's calldata for one assignment; the fee repays the performer's gas at this price, up to the cap."""
     inner = static_calldata(body)
-    value = Wei(0)
     if body.mandate is None:
-        fee = Wei(min(UNGUARDED_FEE_MAX, (UNGUARDED_GAS + INNER_GAS_DEFAULT) * gas_price))
-        data = TaskExecutionHub.executeFunction.encode(body.job_id, fee, body.action.target, inner)
-        return HubCall(data=data, inner_data=inner, value=value, fee=fee)
+        fee = min(UNGUARDED_FEE_MAX_WEI, (UNGUARDED_GAS + INNER_GAS_DEFAULT) * gas_price)
+        return TaskExecutionHub.executeFunction.encode(body.job_id, fee, body.action.target, inner)
     mandate = body.mandate.mandate
     gas = GUARD_GAS + (mandate.inner_gas_min or INNER_GAS_DEFAULT)
-    fee = Wei(min(mandate.fee_max, gas * gas_price))
-    data = TaskExecutionHub.executeTask.encode(
+    return TaskExecutionHub.executeTask.encode(
         mandate.as_tuple(),
         body.mandate.signature,
         signed.firing.as_tuple(),
         signed.assignment.as_tuple(),
         signed.signature,
-        fee,
-        value,
+        min(mandate.fee_max, gas * gas_price),
+        0,
         inner,
-        ((), (0, 0)),
+        NO_QUORUM,
     )
-    return HubCall(data=data, inner_data=inner, value=value, fee=fee)

@@ -79,18 +79,23 @@ class Performer:
         action_chain = services.network.action_chains[body.action.chain_id]
         chain = services.chain(action_chain.chain_id)
         await services.clock.sleep_until(order.not_before * 1000)
-        services.crash_point("keeper.before-action")
-        call = build_call(body, signed, gas_price=await chain.gas_price())
-        outcome = await services.transactions[action_chain.chain_id].submit(
-            TransactionIntent(
-                intent_id=f"execute:{to_hex(order.task_key)}:{order.attempt}",
-                chain_id=action_chain.chain_id,
-                to=action_chain.task_execution_hub,
-                data=call.data,
-                deadline=order.not_after,
-                priority=body.priority,
-            )
+        lane, intent_id = (
+            services.transactions[action_chain.chain_id],
+            f"execute:{to_hex(order.task_key)}:{order.attempt}",
         )
+        outcome = await lane.resume(intent_id)
+        if outcome is None:
+            services.crash_point("keeper.before-action")
+            outcome = await lane.submit(
+                TransactionIntent(
+                    intent_id=intent_id,
+                    chain_id=action_chain.chain_id,
+                    to=action_chain.task_execution_hub,
+                    data=build_call(body, signed, gas_price=await chain.gas_price()),
+                    deadline=order.not_after,
+                    priority=body.priority,
+                )
+            )
         if outcome.status is TransactionStatus.MINED and outcome.tx_hash is not None:
             done = await read_execution(chain, action_chain, outcome.tx_hash)
             if done is None:

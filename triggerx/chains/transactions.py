@@ -22,6 +22,7 @@ from triggerx.chains.settlement import Settlement
 from triggerx.core.errors import Conflict, RecoverableError
 from triggerx.evm.types import Hash32, to_hex
 from triggerx.ports.chain import TransactionIntent, TransactionOutcome, TransactionStatus
+from triggerx.ports.faults import CrashPoint, no_crash
 from triggerx.ports.log import Log
 from triggerx.ports.signer import Signer
 from triggerx.ports.store.journal import SentTransaction, SignedBytes, TransactionLog
@@ -42,6 +43,7 @@ class TransactionLane:
         *,
         settings: LaneSettings | None = None,
         log: Log | None = None,
+        crash_point: CrashPoint = no_crash,
     ) -> None:
         """Send from the signer's address; no other process may use its key on this chain."""
         self.address = signer.address
@@ -51,6 +53,7 @@ class TransactionLane:
         chosen = settings or LaneSettings()
         fees = FeeQuotes(reads.client, reads.clock, chosen.fee_cap_wei)
         self._lane = Lane(reads=reads, signer=signer, record=record, fees=fees, settings=chosen, log=log)
+        self._crash_point = crash_point
         self._line = Line()
         self._wake = asyncio.Event()
 
@@ -74,6 +77,16 @@ class TransactionLane:
             waiters.remove(outcome)
             if not waiters:
                 self._line.waiters.pop(intent.intent_id, None)
+
+    async def resume(self, intent_id: str) -> TransactionOutcome | None:
+        """Wait for the outcome of an intent that was submitted before, as it was; None when the id is unknown."""
+        intent = self._line.known(intent_id)
+        if intent is None:
+            stored = await self._lane.record.get(intent_id)
+            if stored is None:
+                return None
+            intent = stored.intent
+        return await self.submit(intent)
 
     async def submitted(self, intent_id: str) -> Sequence[Hash32]:
         """Return the hashes broadcast for this id so far, oldest first."""
@@ -182,6 +195,7 @@ class TransactionLane:
         self._line.reserved.clear()
         if fresh:
             receptions = await broadcast(self._client, [one.forms[-1].raw for one in fresh])
+            self._crash_point("transactions.after-broadcast")
             for one, (reception, words) in zip(fresh, receptions, strict=True):
                 if reception is Reception.IMPOSSIBLE:
                     await settlement.withdraw(one, words)

@@ -43,7 +43,7 @@ from triggerx.evm.types import ZERO_ADDRESS, Address, ChainId, Hash32, checksum
 
 BODY_BYTES_MAX: Final = 128 * 1024  # a task document holds body and calldata and may have 256 kB
 ABI_BYTES_MAX: Final = 96 * 1024  # the largest published ABIs have about 60 kB; only one function of it is used
-CALLDATA_BYTES_MAX: Final = 32 * 1024  # twice that as hexadecimal in the task document, and 0.5 M gas of calldata
+CALLDATA_BYTES_MAX: Final = 8 * 1024  # what TaskExecutionHub.executeTask takes
 ARGUMENTS_MAX: Final = 64  # the EVM's stack lets no compiler take more than about 16
 TITLE_BYTES_MAX: Final = 256  # a line to read; it is stored on chain, where every word costs gas
 FUNCTION_BYTES_MAX: Final = 1_024  # a signature with a few structs

@@ -7,6 +7,7 @@ is missing, late or not final is a reason to wait, never to vote no, because a n
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from triggerx.core.document import TaskDocument
 from triggerx.core.election import Duty, Operator, draw
@@ -15,6 +16,8 @@ from triggerx.core.network import Network
 from triggerx.evm.hub import Assignment, assignment_digest, mandate_digest, task_key
 from triggerx.evm.keys import recover
 from triggerx.evm.types import Address, Hash32, checksum
+
+UNGUARDED_FEE_MAX_WEI: Final = 10**15  # 0.001 ether a run: no mandate caps the fee of an unguarded job, so keepers do
 
 
 class Ruling(StrEnum):
@@ -232,6 +235,9 @@ def _action(document: TaskDocument, body: JobBody, facts: Facts) -> Verdict | No
             return _no(code, f"the hub's event says otherwise than the {code.removeprefix('wrong_')} that is due")
     if done.value != 0 and (body.mandate is None or done.value > body.mandate.mandate.value_max):
         return _no("wrong_value", "the owner allowed no such value")
+    fee_max = UNGUARDED_FEE_MAX_WEI if body.mandate is None else body.mandate.mandate.fee_max
+    if done.fee > fee_max:
+        return _no("fee_above_cap", f"the owner was charged {done.fee} wei, of at most {fee_max}")
     if done.confirmations < facts.confirmations_min:
         return _wait("unconfirmed", f"the action has {done.confirmations} of {facts.confirmations_min} confirmations")
     return None

@@ -185,7 +185,9 @@ def _lanes(
     """One lane for each chain on which a keeper acts or submits; L1 is only read."""
     wanted = sorted({network.l2_chain_id, *network.action_chains})
     return {
-        chain_id: TransactionLane(chains[chain_id], signer, store.transactions, log=log.bind(chain_id=chain_id))
+        chain_id: TransactionLane(
+            chains[chain_id], signer, store.transactions, log=log, crash_point=crash_point_from(os.environ)
+        )
         for chain_id in wanted
     }
 

@@ -56,7 +56,7 @@ async def running_node(settings: NodeSettings) -> AsyncIterator[Node]:
             )
             await ready.wait()
             names = tuple(role.name for role, _ in roles)
-            services.log.info("node started", roles=",".join(names), peer_id=services.peers.peer_id)
+            services.log.info("node started", roles=",".join(names), addresses=" ".join(services.peers.addresses))
             yield Node(services, names, running)
             running.cancel()
     except BaseExceptionGroup as group_failure:

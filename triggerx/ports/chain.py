@@ -212,6 +212,13 @@ class Transactions(Protocol):
         """
         ...
 
+    async def resume(self, intent_id: str) -> TransactionOutcome | None:
+        """Wait for the outcome of an intent that was submitted before, as it was; None when the id is unknown.
+
+        To be asked first after a restart, when what the intent was made of (a gas price) has changed since.
+        """
+        ...
+
     async def submitted(self, intent_id: str) -> Sequence[Hash32]:
         """Return the hashes broadcast for this id so far, oldest first."""
         ...

@@ -132,6 +132,7 @@ REJECTED: list[tuple[str, Change]] = [
     ("wrong_value", done(value=1)),
     ("wrong_value", both(done(value=1), action(value=Wei(1)))),
     ("wrong_fee", done(fee=2000)),
+    ("fee_above_cap", both(done(fee=10**15 + 1), action(fee=Wei(10**15 + 1)))),
     ("outside_window", done(block_timestamp=DUE - 1)),
     ("outside_window", done(block_timestamp=NOT_AFTER + 1)),
 ]

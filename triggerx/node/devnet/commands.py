@@ -13,6 +13,7 @@ from typing import Final
 from triggerx.core.errors import ConfigurationError, TriggerxError, UnrecoverableError
 from triggerx.node.clock import SystemClock
 from triggerx.node.config import Config
+from triggerx.node.devnet.customer import Customer
 from triggerx.node.devnet.demo import run_demo
 from triggerx.node.devnet.network import running_devnet, set_aside
 from triggerx.node.devnet.profile import write_profile
@@ -72,7 +73,8 @@ async def demo(options: DevnetOptions) -> None:
                     say(
                         f"{len(devnet.keepers)} keepers are online on {devnet.ground.kind}; the API is {devnet.api_url}"
                     )
-                    result = await run_demo(devnet, say)
+                    async with Customer.open(devnet.ground, devnet.api_url, devnet.api_key) as customer:
+                        result = await run_demo(customer, say)
                     kind = devnet.ground.kind
             except TriggerxError as error:
                 if options.is_json:

@@ -5,8 +5,6 @@ chains.
 """
 
 import asyncio
-import hashlib
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -17,6 +15,7 @@ from triggerx.core.errors import RecoverableError
 from triggerx.events import KeeperCheckedIn
 from triggerx.evm.keys import PrivateKey
 from triggerx.evm.types import checksum
+from triggerx.http.auth import issue_key
 from triggerx.node.clock import SystemClock
 from triggerx.node.config import Config, Table
 from triggerx.node.config.tables import ChainConfig, PeersConfig
@@ -103,13 +102,13 @@ def _keeper_settings(config: Config, core: Node, key: PrivateKey, data_dir: Path
 
 async def _new_api_key(core: Node, owner: PrivateKey) -> str:
     """Make a key with every scope for the development user; the store keeps its digest."""
-    api_key = f"tgx_{secrets.token_hex(32)}"
-    await core.services.store.api_keys.insert(
-        digest=hashlib.sha256(api_key.encode()).digest(),
+    api_key, _ = await issue_key(
+        core.services.store.api_keys,
+        core.services.chance,
         owner=checksum(owner.address),
-        scopes=frozenset(Scope),
-        rate_limit=API_KEY_RATE_PER_MINUTE,
+        scopes=Scope,
         now=core.services.clock.now(),
+        rate_limit=API_KEY_RATE_PER_MINUTE,
     )
     return api_key
 

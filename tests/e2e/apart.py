@@ -1,0 +1,212 @@
+"""A network whose nodes are processes of their own: one core, N keepers, sharing nothing but the chain.
+
+Each keeper has its key, its data directory, the chain's RPC and a bootstrap address. What the processes log as JSON is
+read line by line, so that a test waits for what happened, never for time.
+"""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.fakes.log import RecordingLog
+from triggerx.evm.keys import PrivateKey
+from triggerx.evm.types import checksum, to_hex
+from triggerx.http.auth import issue_key
+from triggerx.node.clock import SystemChance, SystemClock
+from triggerx.node.devnet.customer import Customer
+from triggerx.node.devnet.ground import Ground, development_ground
+from triggerx.node.devnet.profile import write_profile
+from triggerx.node.options import ChainChoice, DevnetOptions
+from triggerx.ports.store.accounts import Scope
+from triggerx.storage import open_store
+
+STARTED_WITHIN_S = 60.0
+STOPPED_WITHIN_S = 30.0
+API_KEY_RATE = 6_000
+
+
+@dataclass
+class NodeProcess:
+    """One `triggerx run` process and what it has logged so far."""
+
+    name: str
+    process: asyncio.subprocess.Process
+    lines: list[dict[str, Any]] = field(default_factory=list)
+    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+    reader: asyncio.Task[None] | None = None
+
+    async def logged(self, event: str, *, within_s: float = STARTED_WITHIN_S, **fields: object) -> dict[str, Any]:
+        """Wait for a record of this event with these fields; one that was logged before counts."""
+
+        def found() -> dict[str, Any] | None:
+            return next(
+                (
+                    line
+                    for line in self.lines
+                    if line.get("event") == event and all(line.get(name) == value for name, value in fields.items())
+                ),
+                None,
+            )
+
+        async with asyncio.timeout(within_s), self.changed:
+            while found() is None:
+                if self.process.returncode is not None and self.reader is not None and self.reader.done():
+                    raise AssertionError(f"{self.name} ended with {self.process.returncode}: {self.lines[-5:]}")
+                await self.changed.wait()
+        line = found()
+        assert line is not None
+        return line
+
+    async def killed(self, *, within_s: float = STARTED_WITHIN_S) -> None:
+        """Wait until the process has died by SIGKILL."""
+        async with asyncio.timeout(within_s):
+            assert await self.process.wait() == -9
+
+    async def stop(self) -> int:
+        """Ask it to stop, as systemd would; returns its exit status."""
+        if self.process.returncode is None:
+            self.process.terminate()
+        try:
+            async with asyncio.timeout(STOPPED_WITHIN_S):
+                return await self.process.wait()
+        finally:
+            if self.process.returncode is None:
+                self.process.kill()
+
+    async def read(self) -> None:
+        """Take every line in until the process closes its standard error."""
+        assert self.process.stderr is not None
+        while raw := await self.process.stderr.readline():
+            try:
+                line = json.loads(raw)
+            except ValueError:
+                line = {"event": "text", "text": raw.decode(errors="replace").rstrip()}
+            async with self.changed:
+                self.lines.append(line)
+                self.changed.notify_all()
+        await self.process.wait()
+        async with self.changed:
+            self.changed.notify_all()
+
+
+@dataclass
+class Apart:
+    """The running network, and its user."""
+
+    ground: Ground
+    folder: Path
+    core: NodeProcess
+    keepers: dict[str, NodeProcess]
+    customer: Customer
+
+    def keeper_of(self, operator: str) -> NodeProcess:
+        """The process of the operator with this checksummed address."""
+        return self.keepers[operator]
+
+    async def restart_keeper(self, operator: str, stack: AsyncExitStack) -> None:
+        """Start a keeper that died again over its data directory, without any crash point."""
+        dead = self.keepers[operator]
+        self.keepers[operator] = await start_node(stack, self.folder / dead.name, dead.name, roles="keeper")
+
+
+@asynccontextmanager
+async def running_apart(
+    folder: Path,
+    *,
+    keepers: int = 4,
+    crash_at: str = "",
+    chain: ChainChoice = ChainChoice.ANVIL,
+    has_own_l1: bool = False,
+) -> AsyncIterator[tuple[Apart, AsyncExitStack]]:
+    """Run the chain here and every node as a process; `crash_at` kills the first keeper that passes this point."""
+    clock = SystemClock()
+    options = DevnetOptions(chain=chain, keepers=keepers, has_own_l1=has_own_l1)
+    async with development_ground(options, clock, RecordingLog()) as ground, AsyncExitStack() as stack:
+        write_profile(folder, ground.network)
+        _configure(folder, "core", ground, {"engine_file": ground.engine}, bootstrap=())
+        api_key = await _first_api_key(folder / "core", ground.user)
+        core = await start_node(stack, folder / "core", "core", roles="engine,sentinel,pulse,librarian")
+        started = await core.logged("node started")
+        api = await core.logged("api started")
+        environment = (
+            {"TRIGGERX_CRASH_AT": crash_at, "TRIGGERX_CRASH_ONCE": str(folder / "crashed")} if crash_at else {}
+        )
+        running: dict[str, NodeProcess] = {}
+        for number, key in enumerate(ground.keepers, start=1):
+            name = f"keeper-{number}"
+            _configure(folder, name, ground, {"keeper_file": key}, bootstrap=tuple(started["addresses"].split()))
+            running[checksum(key.address)] = await start_node(
+                stack, folder / name, name, roles="keeper", environment=environment
+            )
+        for keeper in running.values():
+            await keeper.logged("keeper checked in")
+        customer = await stack.enter_async_context(Customer.open(ground, api["url"], api_key))
+        yield Apart(ground=ground, folder=folder, core=core, keepers=running, customer=customer), stack
+
+
+async def start_node(
+    stack: AsyncExitStack,
+    data_dir: Path,
+    name: str,
+    *,
+    roles: str,
+    environment: Mapping[str, str] | None = None,
+) -> NodeProcess:
+    """Start `triggerx run --roles …` over its data directory; it is stopped when the stack unwinds."""
+    process = await asyncio.create_subprocess_exec(
+        str(Path(sys.executable).with_name("triggerx")),
+        *("run", "--roles", roles, "--config", str(data_dir / "triggerx.toml")),
+        env={**os.environ, "TRIGGERX_CONFIG_DIR": str(data_dir.parent), **(environment or {})},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        limit=2**20,
+    )
+    node = NodeProcess(name=name, process=process)
+    node.reader = asyncio.create_task(node.read(), name=f"read {name}")
+    stack.push_async_callback(_end, node)
+    return node
+
+
+async def _end(node: NodeProcess) -> None:
+    await node.stop()
+    assert node.reader is not None
+    await node.reader
+
+
+def _configure(
+    folder: Path, name: str, ground: Ground, keys: Mapping[str, PrivateKey], *, bootstrap: tuple[str, ...]
+) -> None:
+    data_dir = folder / name
+    data_dir.mkdir(mode=0o700)
+    lines = ['network = "devnet"', f"data_dir = {json.dumps(str(data_dir))}", "[log]", 'format = "json"', "[keys]"]
+    for setting, key in keys.items():
+        file = data_dir / f"{setting}.key"
+        file.touch(mode=0o600)
+        file.write_text(to_hex(key.reveal()) + "\n")
+        lines.append(f"{setting} = {json.dumps(str(file))}")
+    lines += ["[peers]", f"bootstrap = {json.dumps(list(bootstrap))}"]
+    for chain_id, url in ground.rpc_urls.items():
+        lines += [f"[chains.{chain_id}]", f"rpc_urls = {json.dumps([url])}"]
+    if name == "core":
+        lines += ["[librarian]", "port = 0"]
+    (data_dir / "triggerx.toml").write_text("\n".join(lines) + "\n")
+
+
+async def _first_api_key(data_dir: Path, owner: PrivateKey) -> str:
+    async with open_store(data_dir / "triggerx.db") as store:
+        text, _ = await issue_key(
+            store.api_keys,
+            SystemChance(),
+            owner=checksum(owner.address),
+            scopes=Scope,
+            now=SystemClock().now(),
+            rate_limit=API_KEY_RATE,
+        )
+    return text
