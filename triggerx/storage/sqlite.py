@@ -119,12 +119,16 @@ class _TransactionSession:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open a connection as the store uses it; the schema is not looked at."""
+    """Open a connection as the store uses it; raises `sqlite3.Error`. The schema is not looked at."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=STATEMENTS_KEPT)
-    connection.row_factory = sqlite3.Row
-    connection.create_function("add_decimal", 2, _add_decimal, deterministic=True)
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
+    try:
+        connection.row_factory = sqlite3.Row
+        connection.create_function("add_decimal", 2, _add_decimal, deterministic=True)
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import asyncpg  # type: ignore[import-untyped]  # ships no types
@@ -21,9 +22,8 @@ ROOT = Path(__file__).resolve().parents[3]
 async def run(place: Place, command: str) -> None:
     """Run SQL beside the store."""
     if place.engine == "sqlite":
-        with sqlite3.connect(place.address) as connection:
+        with closing(sqlite3.connect(place.address, isolation_level=None)) as connection:
             connection.execute(command)
-        connection.close()
     else:
         other = await asyncpg.connect(place.address)
         try:
