@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +23,6 @@ from triggerx.evm.types import Address, ChainId, Hash32, Wei, from_hex, to_hex
 GWEI = 10**9
 GAS = 3_000_000
 RPC_TIMEOUT_S = 60
-RECEIPT_POLLS_MAX = 100
 POWERS = (1000, 1100, 1200, 1300)
 HASH_TO_POINT = Function.parse("hashToPoint(bytes32 domain,bytes message) returns (uint256[2])")
 
@@ -139,9 +139,10 @@ class Bare:
         tx_hash, raw = sign(sender, unsigned)
         self.ask("eth_sendRawTransaction", to_hex(raw))
         receipt = None
-        for _ in range(RECEIPT_POLLS_MAX):  # anvil answers the sending before the block is whole
-            receipt = receipt or self.ask("eth_getTransactionReceipt", to_hex(tx_hash))
-        assert receipt is not None
+        deadline = time.monotonic() + RPC_TIMEOUT_S  # anvil answers the sending before the block is whole
+        while receipt is None:
+            assert time.monotonic() < deadline, f"{to_hex(tx_hash)} is not mined"
+            receipt = self.ask("eth_getTransactionReceipt", to_hex(tx_hash))
         logs = [
             (Address(from_hex(log["address"])), [from_hex(topic) for topic in log["topics"]], from_hex(log["data"]))
             for log in receipt["logs"]
