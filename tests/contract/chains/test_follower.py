@@ -199,7 +199,7 @@ async def test_heads_when_many_wait_then_share_one_request_a_poll() -> None:
 async def test_follower_when_the_chain_is_reorganised_then_equals_the_canonical_logs(kind: Kind) -> None:
     async with (
         asyncio.timeout(60),
-        development_chain(kind, accounts=1, block_time_s=0) as chain,
+        development_chain(kind, accounts=1, block_time_s=600) as chain,
         RpcClient([chain.rpc_url], chain_id=chain.chain_id) as client,
     ):
         reads = Reads(client, SystemClock(), poll_interval_s=0.005)
@@ -215,6 +215,7 @@ async def test_follower_when_the_chain_is_reorganised_then_equals_the_canonical_
                 fees=Fees(max_wei=5 * GWEI, priority_wei=GWEI),
             )
             await client.call("eth_sendRawTransaction", [to_hex(sign(chain.accounts[0], unsigned)[1])], ANY)
+            await client.call("evm_mine", [], ANY)
 
         async def do(method: str, *params: Any) -> Any:
             return await client.call(method, params, ANY)
