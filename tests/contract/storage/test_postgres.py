@@ -79,6 +79,29 @@ async def test_transactions_when_they_lock_each_other_out_end_with_one_to_retry(
     assert sorted(ended) == [False, True]
 
 
+async def test_a_reader_of_the_log_when_a_lower_sequence_is_on_its_way_waits_for_it(store: Store) -> None:
+    has_lower, has_higher = asyncio.Event(), asyncio.Event()
+
+    async def append_higher() -> int:
+        await has_lower.wait()
+        return await store.events.append("higher", "s", {}, now_ms=2)
+
+    async def read() -> list[str]:
+        await has_higher.wait()
+        return [entry.kind for entry in await store.events.after(0, limit=9)]
+
+    higher = asyncio.create_task(append_higher(), name="append")
+    reader = asyncio.create_task(read(), name="read")
+    async with store.transaction() as queries:
+        lower = await queries.events.append("lower", "s", {}, now_ms=1)
+        has_lower.set()
+        assert await higher > lower
+        has_higher.set()
+        done, _ = await asyncio.wait({reader}, timeout=0.2)  # a reader that does not wait is done in a millisecond
+        assert not done
+    assert await reader == ["lower", "higher"]
+
+
 async def test_a_body_when_it_raises_on_a_lost_connection_raises_its_own(place: Place, store: Store) -> None:
     with pytest.raises(LookupError):
         async with store.transaction() as queries:

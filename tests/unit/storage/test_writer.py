@@ -106,6 +106,22 @@ async def test_a_full_disk_when_met_by_a_group_answers_as_the_file_stands(bench:
     assert bench.stored() == [*kept, 3]
 
 
+async def test_a_group_when_another_program_holds_the_file_fails_in_words_and_the_next_goes_on(bench: Bench) -> None:
+    bench.connection.execute("PRAGMA busy_timeout = 0")
+    session = SqliteSession(bench.writer, [])
+    other = sqlite3.connect(bench.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(RecoverableError, match="another program holds the store's file"):
+        async with session.atomic():
+            raise AssertionError("the transaction must not begin")
+    answer = bench.writer.write(INSERT, {"x": 1})
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        await answer
+    other.close()
+    await bench.writer.write(INSERT, {"x": 2})
+    assert bench.stored() == [2]
+
+
 async def test_a_turn_when_rolled_back_leaves_nothing_and_the_others(bench: Bench) -> None:
     turn = bench.writer.turn()
     await turn.granted
