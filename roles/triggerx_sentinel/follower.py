@@ -7,7 +7,7 @@ from triggerx.core.errors import InvalidInput, UnrecoverableError
 from triggerx.events import Event
 from triggerx.evm.abi import DecodeError
 from triggerx.evm.types import to_hex
-from triggerx.ports.chain import Chain, Log, LogFilter
+from triggerx.ports.chain import Chain, Cursor, Log, LogFilter
 from triggerx.ports.store import Queries
 from triggerx.role import Services
 
@@ -58,23 +58,42 @@ class Follower:
         )
         async for batch in batches:
             prepared = [(log, found) for log in batch.logs if (found := await self._prepare(log)) is not None]
-            events: list[Event] = []
-            async with store.transaction() as queries:
-                for _, found in prepared:
-                    events.extend(await found.store(queries))
-                await queries.cursors.set(self._name, batch.cursor)
-            for event in events:
-                await self._services.bus.publish(event)
+            try:
+                await self._store([found for _, found in prepared], batch.cursor)
+            except InvalidInput:  # one of them cannot be stored: find it, and let the others through
+                for log, found in prepared:
+                    await self._store_alone(log, found)
+                await self._store([], batch.cursor)
         raise UnrecoverableError(f"the follower {self._name} ended, which it may not")
+
+    async def _store(self, prepared: Sequence[Prepared], cursor: Cursor | None) -> None:
+        """Write everything and the cursor in one transaction, then tell the bus."""
+        events: list[Event] = []
+        async with self._services.store.transaction() as queries:
+            for found in prepared:
+                events.extend(await found.store(queries))
+            if cursor is not None:
+                await queries.cursors.set(self._name, cursor)
+        for event in events:
+            await self._services.bus.publish(event)
+
+    async def _store_alone(self, log: Log, found: Prepared) -> None:
+        try:
+            await self._store([found], None)
+        except InvalidInput as error:
+            await self._quarantine(log, error)
 
     async def _prepare(self, log: Log) -> Prepared | None:
         """Prepare one log; one that cannot be understood is set aside so that the others go on."""
         try:
             return await self._reader.prepare(log)
         except (InvalidInput, DecodeError) as error:
-            subject = f"log:{self._chain.chain_id}:{to_hex(log.tx_hash)}:{log.log_index}"
-            self._log.error("log quarantined", subject=subject, reason=str(error))
-            await self._services.store.quarantine.add(
-                kind="log", subject=subject, reason=str(error), content=log.data, now=self._services.clock.now()
-            )
+            await self._quarantine(log, error)
             return None
+
+    async def _quarantine(self, log: Log, error: Exception) -> None:
+        subject = f"log:{self._chain.chain_id}:{to_hex(log.tx_hash)}:{log.log_index}"
+        self._log.error("log quarantined", subject=subject, reason=str(error))
+        await self._services.store.quarantine.add(
+            kind="log", subject=subject, reason=str(error), content=log.data, now=self._services.clock.now()
+        )

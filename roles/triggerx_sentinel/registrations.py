@@ -124,16 +124,32 @@ async def operator_joined(services: Services, log: Log) -> KeeperChange:
     )
 
 
-async def operator_left(services: Services, log: Log) -> KeeperChange | None:
-    """Read `OperatorUnregisteredFromNetwork`; None for an id that the store never saw."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorLeft:
+    """`OperatorUnregisteredFromNetwork`, which names the id alone; an id that the store never saw changes nothing."""
+
+    operator_id: int
+    now_ms: int
+    tx_hash: Hash32
+
+    async def store(self, queries: Queries) -> Sequence[Event]:
+        """Take the keeper off L2; looked up here, since it may have joined in the same range of blocks."""
+        keeper = await queries.keepers.by_operator_id(self.operator_id)
+        if keeper is None:
+            return ()
+        change = KeeperChange(
+            operator=keeper.keeper_address,
+            kind="operator_left_network",
+            now_ms=self.now_ms,
+            tx_hash=self.tx_hash,
+            is_gone=True,
+        )
+        return await change.store(queries)
+
+
+def operator_left(services: Services, log: Log) -> OperatorLeft:
+    """Read `OperatorUnregisteredFromNetwork`."""
     values = AttestationCenter.OperatorUnregisteredFromNetwork.decode(log.topics, log.data)
-    keeper = await services.store.keepers.by_operator_id(cast("int", values["operatorId"]))
-    if keeper is None:
-        return None
-    return KeeperChange(
-        operator=keeper.keeper_address,
-        kind="operator_left_network",
-        now_ms=services.clock.now_ms(),
-        tx_hash=log.tx_hash,
-        is_gone=True,
+    return OperatorLeft(
+        operator_id=cast("int", values["operatorId"]), now_ms=services.clock.now_ms(), tx_hash=log.tx_hash
     )

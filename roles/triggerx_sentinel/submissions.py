@@ -132,7 +132,7 @@ class AttestationLogs:
         if topic == AttestationCenter.OperatorRegisteredToNetwork.topic:
             return await operator_joined(self._services, log)
         if topic == AttestationCenter.OperatorUnregisteredFromNetwork.topic:
-            return await operator_left(self._services, log)
+            return operator_left(self._services, log)
         return await self._decided(log, is_approved=topic == AttestationCenter.TaskSubmitted.topic)
 
     async def _decided(self, log: Log, *, is_approved: bool) -> Decided | None:
