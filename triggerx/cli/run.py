@@ -23,7 +23,8 @@ DataDir = Annotated[
 ]
 DevChain = Annotated[Chain, typer.Option(help="Development network: which chain; auto takes anvil when it is found.")]
 BlockTime = Annotated[
-    float | None, typer.Option(min=0.1, max=60, metavar="SECONDS", help="Development network: time between two blocks.")
+    int | None,
+    typer.Option(min=0, max=60, metavar="SECONDS", help="Development network: time between two blocks; 0: on demand."),
 ]
 Keepers = Annotated[int, typer.Option(min=1, max=16, help="Development network: how many keepers.")]
 ApiPort = Annotated[

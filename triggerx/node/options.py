@@ -38,7 +38,7 @@ class DevnetOptions:
     """
 
     chain: ChainChoice = ChainChoice.AUTO
-    block_time_s: float | None = None
+    block_time_s: int | None = None
     keepers: int = KEEPERS_DEFAULT
     has_own_l1: bool = False
     """Registration on a chain of its own, beside the one of attestation and actions."""

@@ -18,7 +18,7 @@ from triggerx.node.devnet.demo import run_demo
 from triggerx.node.devnet.network import running_devnet, set_aside
 from triggerx.node.devnet.profile import write_profile
 from triggerx.node.devnet.report import banner, devnet_document, result_document, result_table, write_document
-from triggerx.node.log import NodeLog
+from triggerx.node.log import NodeLog, route_libraries
 from triggerx.node.options import DevnetOptions
 from triggerx.storage.lock import locked
 
@@ -67,6 +67,7 @@ async def demo(options: DevnetOptions) -> None:
         log_file = folder / LOG_NAME
         with log_file.open("a", encoding="utf-8") as stream:
             log = NodeLog(clock, level=_config(options).log.level, stream=stream)
+            route_libraries(log)
             say("starting a development network")
             try:
                 async with running_devnet(options, folder, log) as devnet:

@@ -99,7 +99,7 @@ class Ground:
 async def development_ground(options: DevnetOptions, clock: Clock, log: Log) -> AsyncIterator[Ground]:
     """Start the chains, deploy, register the operators on L1, and relay them to L2 while the context is open."""
     kind: Kind | None = _KINDS[options.chain]
-    block_time_s = BLOCK_TIME_S if options.block_time_s is None else round(options.block_time_s)
+    block_time_s = BLOCK_TIME_S if options.block_time_s is None else options.block_time_s
     count = FIRST_KEEPER + options.keepers + 1
     async with AsyncExitStack() as stack:
         chains = [
