@@ -49,9 +49,7 @@ class Measure:
         """Whether limit and least ratio both hold; what could not be measured is not met."""
         if self.ours is None or math.isnan(self.ours):
             return False
-        if self.limit is not None and not (
-            self.ours >= self.limit if self.is_more_better else self.ours <= self.limit
-        ):
+        if self.limit is not None and not (self.ours >= self.limit if self.is_more_better else self.ours <= self.limit):
             return False
         return self.ratio_min is None or (self.ratio is not None and self.ratio >= self.ratio_min)
 

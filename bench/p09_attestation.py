@@ -1,8 +1,8 @@
 """P9: checking attestations, by the keeper's own way (the chain's pairing precompile) against py_ecc's pairing.
 
 Twenty attestations of twenty tasks, each over its own message by its own key, are checked by the aggregator's
-`find_bad_shares`; their calls of one loop tick travel in one HTTP request to anvil. py_ecc gets the optimized curve, one
-final exponentiation for both pairings, and its inputs ready.
+`find_bad_shares`; their calls of one loop tick travel in one HTTP request to anvil. py_ecc gets the optimized curve,
+one final exponentiation for both pairings, and its inputs ready.
 """
 
 import asyncio
@@ -82,7 +82,7 @@ async def measure(is_quick: bool) -> Sequence[Measure]:
             ratios=pairs.ratios,
             ratio_min=RATIO_MIN,
             unit="ms",
-            goal=f"≥ {RATIO_MIN:g}× py_ecc, {ATTESTATIONS} in ≤ {LIMIT_MS:g} ms",
+            goal=f"≥ {RATIO_MIN:g} times py_ecc, {ATTESTATIONS} in ≤ {LIMIT_MS:g} ms",
             note=f"{ATTESTATIONS} messages, {requests} HTTP request; py_ecc's time from {peers_share} of them a pair",
         ),
         Measure(

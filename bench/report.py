@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Sequence
-from typing import TextIO
+from typing import Final, TextIO
 
 from rich.console import Console
 from rich.table import Table
 
 from bench.harness import Measure, rounded
+
+WIDTH: Final = 140  # where there is no terminal to ask
 
 
 def as_document(measures: Sequence[Measure]) -> str:
@@ -31,7 +33,7 @@ def print_table(measures: Sequence[Measure], stream: TextIO) -> None:
             measure.goal,
             "yes" if measure.is_met else "NO",
         )
-    console = Console(file=stream)
+    console = Console(file=stream, width=None if stream.isatty() else WIDTH)
     console.print(table)
     for measure in measures:
         if measure.note:
