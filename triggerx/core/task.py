@@ -29,9 +29,11 @@ class TaskStatus(StrEnum):
     REJECTED = "rejected"
     FAILED = "failed"
     UNKNOWN = "unknown"
-    """Unguarded, acknowledged, then silence: it may have happened, and nobody else may try."""
+    """Unguarded, taken on, and then not attested: it may have happened, and nobody else may try."""
 
 
+NOT_ANNOUNCED = "the performer took an unguarded task on and fell silent"
+NOT_ATTESTED = "performed, but not attested in time"
 FINAL = frozenset({TaskStatus.ATTESTED, TaskStatus.REJECTED, TaskStatus.FAILED, TaskStatus.UNKNOWN})
 
 
@@ -226,7 +228,7 @@ def transition(task: Task, event: TaskInput, *, attempts_max: int) -> Step:
 
 
 def _assigned(task: Task, event: EngineAssigned) -> Step:
-    if task.status is TaskStatus.PERFORMED:
+    if task.status is not TaskStatus.CREATED:
         return Step(state=task)
     return Step(
         state=replace(
@@ -242,16 +244,16 @@ def _assigned(task: Task, event: EngineAssigned) -> Step:
 def _deadline(task: Task, event: ClockDeadlinePassed, attempts_max: int) -> Step:
     if event.attempt != task.attempt or task.deadline_at is None or event.now < task.deadline_at:
         return Step(state=task)
-    if task.status is TaskStatus.PERFORMED:
-        # The action is announced, but no attestation came: whoever is next can announce the same action again.
-        return _next(replace(task, task_error="performed, but not attested in time"), attempts_max)
-    if task.is_guarded or task.status is not TaskStatus.ACKNOWLEDGED:
-        return _next(replace(task, task_error=task.task_error or "the performer was silent"), attempts_max)
+    was_performed = task.status is TaskStatus.PERFORMED
+    if task.is_guarded or task.status not in (TaskStatus.ACKNOWLEDGED, TaskStatus.PERFORMED):
+        # An action that was announced is never done again: whoever is next finds it done, and announces it anew.
+        silent = task.task_error or "the performer was silent"
+        return _next(replace(task, task_error=NOT_ATTESTED if was_performed else silent), attempts_max)
     ended = replace(
         task,
         status=TaskStatus.UNKNOWN,
         deadline_at=None,
-        task_error="the performer took an unguarded task on and fell silent: look at the target's chain before a retry",
+        task_error=f"{NOT_ATTESTED if was_performed else NOT_ANNOUNCED}: look at the target's chain before a retry",
     )
     return Step(state=ended, effects=(ReportTaskEnded(status=TaskStatus.UNKNOWN),))
 
@@ -265,6 +267,9 @@ def _next(task: Task, attempts_max: int) -> Step:
 
 
 def _performed(task: Task, event: PeerPerformed) -> Step:
+    """Wait for the attestation of this document; what is heard again, or beside it, does not prolong the wait."""
+    if task.status is TaskStatus.PERFORMED or event.cid == task.action_data_cid:
+        return Step(state=task)
     if task.action_data_cid is not None and task.task_performer != event.performer:
         return Step(state=task)
     return Step(
@@ -281,8 +286,11 @@ def _performed(task: Task, event: PeerPerformed) -> Step:
 
 
 def _decided(task: Task, event: ChainTaskDecided) -> Step:
-    """The chain's word overrules every other: it also ends a task that was given up too early."""
-    if task.status in (TaskStatus.ATTESTED, TaskStatus.REJECTED):
+    """The chain's word overrules every other: it also ends a task that was given up too early.
+
+    A task has as many documents as performers announced one: the approval of one stands, whatever became of others.
+    """
+    if task.status is TaskStatus.ATTESTED or (task.status is TaskStatus.REJECTED and not event.is_approved):
         return Step(state=task)
     status = TaskStatus.ATTESTED if event.is_approved else TaskStatus.REJECTED
     ended = replace(
