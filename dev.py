@@ -249,15 +249,8 @@ def fetch_anvil(package: str, version: str, integrity: str) -> None:
     home = TOOLS / "node_modules" / package
     with tempfile.TemporaryDirectory(dir=TOOLS) as scratch:
         failure = "could not fetch anvil. Is the npm registry reachable? npm's settings are used"
-        pack: list[str | Path] = [
-            VENV / "bin" / "npm",
-            "pack",
-            "--silent",
-            "--ignore-scripts",
-            "--pack-destination",
-            scratch,
-        ]
-        run(failure, *pack, f"{package}@{version}", env=registry_environment())
+        options = ["--loglevel", "error", "--ignore-scripts", "--pack-destination", scratch]
+        run(failure, VENV / "bin" / "npm", "pack", *options, f"{package}@{version}", env=registry_environment())
         (archive,) = Path(scratch).glob("*.tgz")
         found = "sha512-" + base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
         if found != integrity:
@@ -332,8 +325,10 @@ def test(arguments: list[str]) -> int:
     chosen = [argument for argument in arguments if argument != "--fast"]
     folders = TESTS_FAST if "--fast" in arguments else ()
     has_workers = any(argument.startswith(("-n", "--numprocesses", "--pdb")) for argument in chosen)
-    spread = [] if has_workers else ["-n", str(min(WORKERS_MAX, os.cpu_count() or 1)), "--dist", "loadfile"]
-    return become(VENV / "bin" / "python", "-m", "pytest", *spread, *chosen, *folders)
+    workers = str(min(WORKERS_MAX, os.cpu_count() or 1))
+    # A file's tests share their fixtures, and a worker that dies ends the run: its successor would wait for ever.
+    spread = ["--numprocesses", workers, "--dist", "loadfile", "--max-worker-restart", "0"]
+    return become(VENV / "bin" / "python", "-m", "pytest", *([] if has_workers else spread), *chosen, *folders)
 
 
 def check(_arguments: list[str]) -> int:

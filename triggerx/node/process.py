@@ -21,10 +21,14 @@ def run_process(work: Callable[[], Coroutine[Any, Any, None]]) -> int:
 
     SIGTERM and SIGINT cancel the work and wait for its clean-up: 0 and 130. What the work raises is raised.
     """
-    return asyncio.run(_until_signal(work))
+    watchdog = _new_watchdog()
+    try:
+        return asyncio.run(_until_signal(work, watchdog))
+    finally:
+        watchdog.cancel()
 
 
-async def _until_signal(work: Callable[[], Coroutine[Any, Any, None]]) -> int:
+async def _until_signal(work: Callable[[], Coroutine[Any, Any, None]], watchdog: threading.Timer) -> int:
     loop = asyncio.get_running_loop()
     task = asyncio.create_task(work(), name="work")
     received: list[int] = []
@@ -33,7 +37,7 @@ async def _until_signal(work: Callable[[], Coroutine[Any, Any, None]]) -> int:
         if received:
             os._exit(128 + number)
         received.append(number)
-        _start_watchdog()
+        watchdog.start()
         loop.call_soon_threadsafe(task.cancel)
 
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -48,7 +52,9 @@ async def _until_signal(work: Callable[[], Coroutine[Any, Any, None]]) -> int:
     return INTERRUPTED if signal.SIGINT in received else 0
 
 
-def _start_watchdog() -> None:
+def _new_watchdog() -> threading.Timer:
+    """Make what ends the process when a stop hangs; started by the first signal, cancelled when the work has ended."""
+
     def give_up() -> None:
         sys.stderr.write(f"triggerx: the stop took longer than {STOP_DEADLINE_S:g} s; ending at once\n")
         sys.stderr.flush()
@@ -57,4 +63,4 @@ def _start_watchdog() -> None:
     watchdog = threading.Timer(STOP_DEADLINE_S, give_up)
     watchdog.daemon = True
     watchdog.name = "stop watchdog"
-    watchdog.start()
+    return watchdog

@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -43,6 +44,8 @@ def test_process_when_a_signal_comes_then_the_work_cleans_up_and_the_status_tell
     before = signal.getsignal(signal.SIGTERM)
     assert run_process(work) == status
     assert course == ["cleaned up"]
+    timers = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+    assert all(timer.finished.is_set() for timer in timers), "the watchdog would end whoever goes on"
     assert signal.getsignal(signal.SIGTERM) is before
 
 
