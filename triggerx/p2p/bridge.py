@@ -115,6 +115,7 @@ class HostLink:
         self._loop = asyncio.get_running_loop()
         self._host: Host
         self._scope = trio.CancelScope()
+        self._stop = trio.Event()
         self._is_left = False
         self._started: asyncio.Future[tuple[str, ...]] = self._loop.create_future()
         self.ended: asyncio.Future[None] = self._loop.create_future()
@@ -138,6 +139,10 @@ class HostLink:
 
     async def close(self) -> None:
         """Stop the host and wait until its sockets are closed; idempotent."""
+        if not self.ended.done():
+            # Asked to, the host hangs up in good order; cancelled, libp2p would leave its sockets open.
+            self._to_trio(self._stop.set)
+            await asyncio.wait({self.ended}, timeout=_STOP_S)
         if not self.ended.done():
             self._to_trio(self._scope.cancel)
             await asyncio.wait({self.ended}, timeout=_STOP_S)
@@ -177,7 +182,7 @@ class HostLink:
                 self._host = Host(self._plan, _Crossing(self))
                 async with self._host.running():
                     self._to_asyncio(_set_result, self._started, self._host.addresses())
-                    await trio.sleep_forever()
+                    await self._stop.wait()
         except Exception as raised:  # noqa: BLE001 - handed over to the owner, whole; the other hosts live on
             error = _sole(raised)
         finally:

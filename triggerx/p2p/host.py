@@ -3,6 +3,7 @@
 GossipSub runs before the first listener and the first dial: an early inbound connection would take the host down.
 """
 
+import logging
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable
@@ -19,6 +20,7 @@ from libp2p.custom_types import TProtocol
 from libp2p.exceptions import ParseError
 from libp2p.host.basic_host import BasicHost
 from libp2p.io.exceptions import IOException, MessageTooLarge
+from libp2p.network.auto_connector import AutoConnector
 from libp2p.network.config import ConnectionConfig, RetryConfig
 from libp2p.network.swarm import Swarm
 from libp2p.peer.id import ID
@@ -37,11 +39,15 @@ from triggerx.p2p.settings import KNOWN_PEERS_MAX, HostPlan
 from triggerx.ports.peers import PeerUnreachable
 from triggerx.wire.peer_id import peer_id_bytes, peer_id_text
 
+# Its errors reach us as exceptions; without a handler Python would print them beside our log. LIBP2P_DEBUG shows them.
+logging.getLogger("libp2p").addHandler(logging.NullHandler())
+
 _CONNECTIONS_MAX: Final = 128  # ours and theirs; a mesh needs eight, the rest is for requests
 _DIAL_S: Final = 5.0
 _REDIAL_FIRST_S: Final = 0.2
 _REDIAL_MAX_S: Final = 20.0
-_YIELD_S: Final = 1.0  # how long the peer with the greater id leaves the dialling to the other
+_YIELD_S: Final = 1.0
+_HANG_UP_S: Final = 3.0
 _READ_S: Final = 10.0  # from a stream's opening to its request
 _ANSWER_S: Final = 45.0  # from a request to its reply, written
 _ANSWERING_MAX: Final = 64
@@ -119,7 +125,9 @@ class Host(INotifee):
             return
         self._known[peer_id] = addresses
         if is_new and self._nursery is not None:
-            self._nursery.start_soon(self._stay_connected, peer_id, name=f"stay connected to {peer_id}")
+            # Who is told of each other at once would dial each other at once: the greater id leaves it to the other.
+            wait_s = _YIELD_S if self.peer_id > peer_id else 0.0
+            self._nursery.start_soon(self._stay_connected, peer_id, wait_s, name=f"stay connected to {peer_id}")
 
     async def disconnect(self, peer_id: str) -> None:
         """Close every connection to this peer."""
@@ -164,12 +172,23 @@ class Host(INotifee):
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
                 for peer_id, addresses in self._plan.known.items():
-                    self.learn(peer_id, addresses)
+                    self._known[peer_id] = addresses
+                    nursery.start_soon(self._stay_connected, peer_id, 0.0, name=f"stay connected to {peer_id}")
                 try:
                     yield
                 finally:
                     nursery.cancel_scope.cancel()
                     self._nursery = None
+                    await self._hang_up()
+
+    async def _hang_up(self) -> None:
+        """Close every socket; libp2p's own end is cancelled before it comes to that."""
+        with trio.move_on_after(_HANG_UP_S) as scope:
+            scope.shield = True
+            async with trio.open_nursery() as nursery:
+                for connection in list(self._swarm.get_connections()):
+                    nursery.start_soon(connection.close)
+            await self._host.close()
 
     async def _listen(self, text: str) -> None:
         try:
@@ -276,11 +295,10 @@ class Host(INotifee):
 
     # Dialling.
 
-    async def _stay_connected(self, peer_id: str) -> None:
+    async def _stay_connected(self, peer_id: str, wait_s: float) -> None:
         """Dial until connected, and again whenever the connection is lost; the waits double up to a cap."""
         delay_s = _REDIAL_FIRST_S
-        if self.peer_id > peer_id:
-            await trio.sleep(_YIELD_S)
+        await trio.sleep(wait_s)
         while True:
             while peer_id in self._connected or self.is_banned(peer_id):
                 delay_s = _REDIAL_FIRST_S
@@ -322,6 +340,16 @@ async def _give_credit(self: YamuxStream, *, bytes_read: int = 0) -> None:
 YamuxStream._auto_tune_and_send_window_update = _give_credit  # type: ignore[method-assign]  # streams are made inside
 
 
+class _NoConnector(AutoConnector):
+    """Dials nobody: whom we stay connected to is ours to say; libp2p's would dial whatever address it heard of."""
+
+    async def maybe_connect(self) -> None:
+        """Leave things as they are."""
+
+    async def run_background_task(self, nursery: trio.Nursery) -> None:
+        """Run nothing."""
+
+
 def _make_swarm(identity: bytes) -> Swarm:
     private_key = Ed25519PrivateKey.new(identity)
     keys = KeyPair(private_key, private_key.get_public_key())
@@ -330,7 +358,6 @@ def _make_swarm(identity: bytes) -> Swarm:
         # Noise and Yamux only: the default would also offer plaintext.
         sec_opt={TProtocol(NOISE_ID): Noise(keys, noise_privkey=create_new_key_pair().private_key)},
         muxer_opt={TProtocol(YAMUX_ID): Yamux},
-        # Dialling and redialling is ours; the connector of libp2p would dial whatever address it heard of.
         connection_config=ConnectionConfig(
             max_connections=_CONNECTIONS_MAX,
             high_watermark=_CONNECTIONS_MAX,
@@ -342,6 +369,7 @@ def _make_swarm(identity: bytes) -> Swarm:
     )
     if not isinstance(swarm, Swarm):
         raise TypeError(f"libp2p made a {type(swarm).__name__}, expected a Swarm")
+    swarm.auto_connector = _NoConnector(swarm)
     return swarm
 
 

@@ -56,24 +56,29 @@ ASSIGNMENT = SignedAssignment(
     signature=bytes(range(65)),
 )
 
+CHECKED_IN = CheckedIn(addresses=("/ip4/192.0.2.7/tcp/9000", "/dns4/keeper.example/tcp/9000"), version="0.1.0")
+PERFORMED = TaskPerformed(task_key=TASK_KEY, cid=CID, execution_tx_hash=TX_HASH, tp_signature=bytes(range(100, 165)))
+VOTE = VoteCast(
+    task_key=TASK_KEY, task_hash=TASK_HASH, cid=CID, is_approved=True, code="ok", signature=bytes(range(64))
+)
+ASSIGN = AssignTask(
+    assignment=ASSIGNMENT,
+    body=canonical_json({"jobID": str(2**255 + 7), "jobTitle": "größer"}),
+    evidence=canonical_json({"block": 123, "observed": True}),
+)
+FETCH = FetchDocument(cid=CID)
+ANSWER = TaskAnswer(
+    task_key=TASK_KEY, attempt=2, is_accepted=False, code="busy", message="eight tasks are under way: ask another"
+)
+
 MESSAGES: dict[str, Message] = {
-    "checked_in": CheckedIn(addresses=("/ip4/192.0.2.7/tcp/9000", "/dns4/keeper.example/tcp/9000"), version="0.1.0"),
-    "task_performed": TaskPerformed(
-        task_key=TASK_KEY, cid=CID, execution_tx_hash=TX_HASH, tp_signature=bytes(range(100, 165))
-    ),
-    "vote_cast": VoteCast(
-        task_key=TASK_KEY, task_hash=TASK_HASH, cid=CID, is_approved=True, code="ok", signature=bytes(range(64))
-    ),
-    "assign_task": AssignTask(
-        assignment=ASSIGNMENT,
-        body=canonical_json({"jobID": str(2**255 + 7), "jobTitle": "größer"}),
-        evidence=canonical_json({"block": 123, "observed": True}),
-    ),
-    "fetch_document": FetchDocument(cid=CID),
+    "checked_in": CHECKED_IN,
+    "task_performed": PERFORMED,
+    "vote_cast": VOTE,
+    "assign_task": ASSIGN,
+    "fetch_document": FETCH,
     "pull_announcements": PullAnnouncements(issued_since=ISSUED_AT - 60),
-    "task_answer": TaskAnswer(
-        task_key=TASK_KEY, attempt=2, is_accepted=False, code="busy", message="eight tasks are under way: ask another"
-    ),
+    "task_answer": ANSWER,
     "document": Document(content=b"a task document"),
     "announcements": Announcements(envelopes=(b"\x99\x01one", b"\x99\x01another")),
 }
