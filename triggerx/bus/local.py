@@ -30,11 +30,15 @@ class LocalBus:
 
     async def publish(self, event: Event) -> None:
         """Hand the event to every present subscriber of its type, in the order of publishing."""
-        queues = self._queues.get(type(event), ())
-        if not queues:
+        if not self.deliver(event):
             self._log.debug("event unheard", type=type(event).__name__)
+
+    def deliver(self, event: Event) -> bool:
+        """Do what `publish` does, from code that cannot wait; returns whether anybody subscribed to its type."""
+        queues = self._queues.get(type(event), ())
         for queue in queues:
             queue.put(event)
+        return bool(queues)
 
     @asynccontextmanager
     async def subscribe(self, *types: type[EventT]) -> AsyncIterator[AsyncIterator[EventT]]:
