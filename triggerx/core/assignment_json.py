@@ -1,13 +1,16 @@
 """The JSON form of an assignment with its firing, shared by task documents and their readers."""
 
 from collections.abc import Mapping
-from typing import cast
+from typing import Final, cast
 
 from triggerx.core.canonical import Json
 from triggerx.core.job import JobId
 from triggerx.core.task import SignedAssignment
 from triggerx.evm.hub import Assignment, Firing
 from triggerx.evm.types import ChainId, checksum, from_hex, parse_address, parse_hash32, to_hex
+
+COUNT_MAX: Final = 2**63 - 1  # what the chain counts up from one: blocks, operator ids, times
+WORD_MAX: Final = 2**256 - 1
 
 
 def dump_firing(firing: Firing) -> dict[str, Json]:
@@ -61,19 +64,22 @@ def parse_assignment(raw: Mapping[str, object]) -> SignedAssignment:
             not_before=_int(raw["not_before"]),
             not_after=_int(raw["not_after"]),
         ),
-        job_id=JobId(_int(raw["job_id"])),
+        job_id=JobId(_int(raw["job_id"], most=WORD_MAX)),
         firing=parse_firing(cast("Mapping[str, object]", raw["firing"])),
-        seed_block=_int(raw["seed_block"]),
+        seed_block=_int(raw["seed_block"], most=COUNT_MAX),
         seed_block_hash=parse_hash32(_str(raw["seed_block_hash"])),
-        roster=tuple(_int(item) for item in roster),
+        roster=tuple(_int(item, most=COUNT_MAX) for item in roster),
         signature=from_hex(_str(raw["signature"])),
     )
 
 
-def _int(value: object) -> int:
+def _int(value: object, *, most: int = WORD_MAX) -> int:
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise TypeError(f"expected an integer, got {value!r}")
-    return int(value)
+    number = int(value)
+    if not 0 <= number <= most:
+        raise ValueError(f"expected an integer from 0 to {most}")
+    return number
 
 
 def _str(value: object) -> str:

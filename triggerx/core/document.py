@@ -12,12 +12,16 @@ from dataclasses import dataclass
 from triggerx.core.assignment_json import dump_assignment, parse_assignment
 from triggerx.core.canonical import Json, canonical_json
 from triggerx.core.errors import InvalidInput
+from triggerx.core.job import TaskDefinition
 from triggerx.core.task import SignedAssignment
 from triggerx.evm.nesting import shallow_json
 from triggerx.evm.types import Address, ChainId, Hash32, Wei, checksum, from_hex, parse_address, parse_hash32, to_hex
 
 DOCUMENT_VERSION = 1
 DOCUMENT_BYTES_MAX = 256 * 1024  # a body with a large ABI is about 30 kB; the wire's own limit is 512 kB
+DEFINITIONS = frozenset(TaskDefinition)
+CHAIN_ID_MAX = 2**32 - 1  # the width of the chain's part in a job id
+WORD_MAX = 2**256 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +42,8 @@ class ActionTaken:
 class TaskDocument:
     """`performer` signs and is rewarded; it is the action's sender except where a successor found the action done.
 
-    `body` is the job's canonical JSON object (with its mandate), `evidence` what the trigger was seen to be.
+    `body` is the job's canonical JSON object (with its mandate), of which decoding checks the task definition alone;
+    `evidence` is what the trigger was seen to be.
     """
 
     attestation_chain_id: ChainId
@@ -48,6 +53,14 @@ class TaskDocument:
     body: Mapping[str, Json]
     evidence: Mapping[str, Json]
     action: ActionTaken
+
+    @property
+    def task_definition_id(self) -> int:
+        """The body's task definition, 1 to 7, which the task hash holds; raises `InvalidInput` for another."""
+        definition = self.body.get("task_definition_id")
+        if isinstance(definition, bool) or not isinstance(definition, int) or definition not in DEFINITIONS:
+            raise InvalidInput("body.task_definition_id", "expected a number from 1 to 7")
+        return definition
 
 
 def proof_of_task(document: TaskDocument) -> str:
@@ -104,27 +117,53 @@ def _dump(document: TaskDocument) -> dict[str, Json]:
     }
 
 
-def _parse(raw: object) -> TaskDocument:
-    if not isinstance(raw, dict):
-        raise TypeError("expected an object")
-    if raw["version"] != DOCUMENT_VERSION:
+def _parse(value: object) -> TaskDocument:
+    raw = _object(value)
+    if isinstance(raw["version"], bool) or raw["version"] != DOCUMENT_VERSION:
         raise ValueError(f"version {raw['version']!r} is not {DOCUMENT_VERSION}")
-    action = raw["action"]
-    return TaskDocument(
-        attestation_chain_id=ChainId(int(raw["attestation_chain_id"])),
-        attestation_center=parse_address(raw["attestation_center"]),
-        performer=parse_address(raw["performer"]),
-        assignment=parse_assignment(raw["assignment"]),
-        body=raw["body"],
-        evidence=raw["evidence"],
+    action = _object(raw["action"])
+    document = TaskDocument(
+        attestation_chain_id=_chain_id(raw["attestation_chain_id"]),
+        attestation_center=parse_address(_text(raw["attestation_center"])),
+        performer=parse_address(_text(raw["performer"])),
+        assignment=parse_assignment(_object(raw["assignment"])),
+        body=_object(raw["body"]),
+        evidence=_object(raw["evidence"]),
         action=ActionTaken(
-            chain_id=ChainId(int(action["chain_id"])),
-            hub=parse_address(action["hub"]),
-            tx_hash=parse_hash32(action["tx_hash"]),
-            sender=parse_address(action["sender"]),
-            target=parse_address(action["target"]),
-            data=from_hex(action["data"]),
-            value=Wei(int(action["value"])),
-            fee=Wei(int(action["fee"])),
+            chain_id=_chain_id(action["chain_id"]),
+            hub=parse_address(_text(action["hub"])),
+            tx_hash=parse_hash32(_text(action["tx_hash"])),
+            sender=parse_address(_text(action["sender"])),
+            target=parse_address(_text(action["target"])),
+            data=from_hex(_text(action["data"])),
+            value=_wei(action["value"]),
+            fee=_wei(action["fee"]),
         ),
     )
+    _ = document.task_definition_id
+    return document
+
+
+def _object(value: object) -> Mapping[str, Json]:
+    if not isinstance(value, dict):
+        raise TypeError(f"expected an object, got {type(value).__name__}")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"expected a text, got {type(value).__name__}")
+    return value
+
+
+def _chain_id(value: object) -> ChainId:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= CHAIN_ID_MAX:
+        raise ValueError(f"expected a chain id from 1 to {CHAIN_ID_MAX}")
+    return ChainId(value)
+
+
+def _wei(value: object) -> Wei:
+    number = int(_text(value))
+    if not 0 <= number <= WORD_MAX:
+        raise ValueError("expected an amount of wei of at most 256 bits")
+    return Wei(number)
