@@ -3,7 +3,7 @@
 import asyncio
 from typing import NoReturn
 
-from triggerx.core.document import TaskDocument, decode_document, proof_of_task
+from triggerx.core.document import TaskDocument, proof_of_task
 from triggerx.core.errors import InvalidInput, RecoverableError, UnrecoverableError
 from triggerx.core.messages import Heard, TaskPerformed
 from triggerx.core.validation import signer_of
@@ -13,6 +13,7 @@ from triggerx.evm.types import Hash32, checksum
 from triggerx.ports.store.peering import AnnouncedDocument
 from triggerx.role import Services
 from triggerx_keeper.identity import Identity
+from triggerx_keeper.shelf import Opened, Shelf
 
 FETCHES_AT_ONCE = 16  # documents fetched side by side; more wait, and gossip is repeated anyhow
 FETCH_TRIES = 3
@@ -22,9 +23,10 @@ FETCH_PAUSE_S = 0.5
 class AnnouncementIntake:
     """One loop over all announcements; a bad one costs its sender, not the loop."""
 
-    def __init__(self, services: Services, identity: Identity) -> None:
+    def __init__(self, services: Services, identity: Identity, shelf: Shelf) -> None:
         self._services = services
         self._identity = identity
+        self._shelf = shelf
         self._slots = asyncio.Semaphore(FETCHES_AT_ONCE)
         self._log = services.log.bind(loop="keeper.announcements")
 
@@ -46,7 +48,7 @@ class AnnouncementIntake:
 
     async def _keep(self, announcement: Heard[TaskPerformed]) -> None:
         services, message = self._services, announcement.message
-        document = decode_document(await self._fetch(message.cid, announcement.peer_id))
+        document = (await self._fetch(message.cid, announcement.peer_id)).document
         digest = document_hash(document, message.cid)
         if document.performer != announcement.sender or signer_of(digest, message.tp_signature) != announcement.sender:
             raise InvalidInput("tp_signature", "is not the performer's over this document's task hash")
@@ -65,14 +67,13 @@ class AnnouncementIntake:
         if is_new:
             await services.bus.publish(DocumentAnnounced(message.task_key, message.cid))
 
-    async def _fetch(self, cid: str, peer_id: str) -> bytes:
-        for attempt in range(FETCH_TRIES):
-            content = await self._services.content.get(cid, peer_ids=(peer_id,))
-            if content is not None:
-                return content
-            if attempt + 1 < FETCH_TRIES:
+    async def _fetch(self, cid: str, peer_id: str) -> Opened:
+        for _ in range(FETCH_TRIES - 1):
+            try:
+                return await self._shelf.open(cid, peer_ids=(peer_id,))
+            except RecoverableError:
                 await self._services.clock.sleep(FETCH_PAUSE_S)
-        raise RecoverableError(f"nobody has the document {cid}")
+        return await self._shelf.open(cid, peer_ids=(peer_id,))
 
 
 def document_hash(document: TaskDocument, cid: str) -> Hash32:

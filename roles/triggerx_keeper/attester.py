@@ -3,9 +3,8 @@
 import asyncio
 from typing import NoReturn
 
-from triggerx.core.document import TaskDocument, decode_document, proof_of_task
+from triggerx.core.document import TaskDocument, proof_of_task
 from triggerx.core.errors import InvalidInput, RecoverableError
-from triggerx.core.job_body import parse_body
 from triggerx.core.messages import VoteCast
 from triggerx.core.validation import Ruling, Verdict, judge
 from triggerx.events import DocumentAnnounced, VoteHeard
@@ -15,6 +14,7 @@ from triggerx.ports.store.peering import AnnouncedDocument, DoubleVote, OwnVote,
 from triggerx.role import Services, WakeUp
 from triggerx_keeper.facts import gather_facts
 from triggerx_keeper.identity import Identity
+from triggerx_keeper.shelf import Shelf
 
 PHASE = "attestation"
 JUDGED_AT_ONCE = 16  # each holds a handful of RPC requests open
@@ -27,9 +27,10 @@ POINT_BYTES = 32
 class Attester:
     """One worker a document; which documents are open is always read from the store."""
 
-    def __init__(self, services: Services, identity: Identity, *, poll_s: float) -> None:
+    def __init__(self, services: Services, identity: Identity, shelf: Shelf, *, poll_s: float) -> None:
         self._services = services
         self._identity = identity
+        self._shelf = shelf
         self._poll_s = poll_s
         self._busy: set[Hash32] = set()
         self._settled: set[Hash32] = set()
@@ -76,13 +77,10 @@ class Attester:
         if any(share.operator_id == operator.operator_id for share in shares):
             self._settled.add(announced.task_hash)
             return
-        content = await services.content.get(announced.cid)
-        if content is None:
-            raise RecoverableError(f"nobody has the document {announced.cid}")
-        document = decode_document(content)
-        body = parse_body(document.body)
-        facts = await gather_facts(services, document, body, announced)
-        verdict = judge(document, body, facts, services.network)
+        opened = await self._shelf.open(announced.cid)
+        document = opened.document
+        facts = await gather_facts(services, document, opened.body, announced)
+        verdict = judge(document, opened.body, facts, services.network)
         if verdict.ruling is Ruling.WAIT:
             self._log.debug("document waits", task_hash=announced.task_hash, code=verdict.code, reason=verdict.message)
             return

@@ -15,7 +15,9 @@ from triggerx_keeper.ballots import BallotBox
 from triggerx_keeper.checkins import CheckIns
 from triggerx_keeper.identity import Identity
 from triggerx_keeper.orders import OrderDesk
+from triggerx_keeper.outcomes import Outcomes
 from triggerx_keeper.performer import Performer
+from triggerx_keeper.shelf import Shelf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,14 +51,17 @@ class KeeperRole:
         services.log.info("keeper starts", operator=checksum(identity.address), peer_id=services.peers.peer_id)
         performer = Performer(services, identity, tasks_at_once=config.tasks_at_once, poll_s=config.poll_s)
         OrderDesk(services, identity, tasks_at_once=config.tasks_at_once).open()
+        shelf = Shelf(services)
+        aggregator = Aggregator(
+            services, identity, shelf, poll_s=config.poll_s, grace_s=config.votes_quorum_grace_ms / 1000
+        )
+        attester = Attester(services, identity, shelf, poll_s=config.poll_s)
         async with asyncio.TaskGroup() as group:
-            group.create_task(AnnouncementIntake(services, identity).run(), name="keeper.announcements")
+            group.create_task(AnnouncementIntake(services, identity, shelf).run(), name="keeper.announcements")
             group.create_task(BallotBox(services).run(), name="keeper.ballots")
-            group.create_task(Attester(services, identity, poll_s=config.poll_s).run(), name="keeper.attester")
-            group.create_task(
-                Aggregator(services, identity, poll_s=config.poll_s, grace_s=config.votes_quorum_grace_ms / 1000).run(),
-                name="keeper.aggregator",
-            )
+            group.create_task(attester.run(), name="keeper.attester")
+            group.create_task(aggregator.run(), name="keeper.aggregator")
+            group.create_task(Outcomes(services).run(), name="keeper.outcomes")
             group.create_task(performer.run(), name="keeper.performer")
             group.create_task(CheckIns(services, identity).run(), name="keeper.check-ins")
             started()
