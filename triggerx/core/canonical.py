@@ -28,15 +28,18 @@ def cid_of(content: bytes) -> str:
 
 
 def _check(value: Json) -> None:
+    if value is None or isinstance(value, (str, bool)):
+        return
     if isinstance(value, float):
         raise ValueError("a float has no place in a canonical document: write it as a decimal string")
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > SAFE_INTEGER_MAX:
-        raise ValueError(f"the integer {value} is not safe in JSON: write it as a decimal string")
-    if isinstance(value, Mapping):
+    if isinstance(value, int):
+        if abs(value) > SAFE_INTEGER_MAX:
+            raise ValueError(f"the integer {value} is not safe in JSON: write it as a decimal string")
+    elif isinstance(value, (dict, Mapping)):  # dict first: the abstract class asks five times as long
         for key, item in value.items():
             if not isinstance(key, str):
                 raise ValueError(f"the key {key!r} must be a string")
             _check(item)
-    elif isinstance(value, Sequence) and not isinstance(value, str):
+    elif isinstance(value, (list, Sequence)):
         for item in value:
             _check(item)

@@ -3,6 +3,7 @@
 Inside the system an address is 20 raw bytes and a hash 32; text exists at the edges alone.
 """
 
+from functools import lru_cache
 from typing import Final, NewType
 
 from triggerx.evm.keccak import Hash32, keccak256
@@ -27,6 +28,7 @@ Wei = NewType("Wei", int)
 
 ADDRESS_BYTES: Final = 20
 HASH_BYTES: Final = 32
+CHECKSUMS_KEPT: Final = 4096  # a network names the same few addresses in every document; a hash each time costs more
 ZERO_ADDRESS: Final = Address(bytes(ADDRESS_BYTES))
 ZERO_HASH: Final = Hash32(bytes(HASH_BYTES))
 
@@ -62,7 +64,12 @@ def parse_hash32(value: str | bytes) -> Hash32:
 
 def checksum(address: bytes) -> str:
     """The mixed-case text of an address (EIP-55)."""
-    digits = parse_address(address).hex()
+    return _checksum(parse_address(address))
+
+
+@lru_cache(maxsize=CHECKSUMS_KEPT)
+def _checksum(address: Address) -> str:
+    digits = address.hex()
     mask = keccak256(digits.encode()).hex()
     return "0x" + "".join(
         digit.upper() if nibble >= "8" else digit for digit, nibble in zip(digits, mask, strict=False)
