@@ -24,7 +24,6 @@ from triggerx.ports.store import Queries
 from triggerx.ports.store.peering import AnnouncedDocument, OwnVote, Performance, PerformanceStatus, Share
 from triggerx.ports.store.tasks import NewTask
 
-MACHINE = "a machine under test"
 NOW = 1_700_000_000
 BIG = 2**256 - 1
 CHAIN = ChainId(31337)

@@ -10,8 +10,9 @@ from pathlib import Path
 import asyncpg  # type: ignore[import-untyped]  # ships no types
 import pytest
 
-from tests.contract.storage.conftest import Place, PostgresServer
+from tests.contract.storage.conftest import Place
 from tests.contract.storage.nouns import NOW, OWNER, address
+from tests.postgres import PostgresServer
 from triggerx.core.errors import ConfigurationError, RecoverableError, UnavailableError, UnrecoverableError
 from triggerx.storage import open_store
 from triggerx.storage.schema import migrations
@@ -192,7 +193,8 @@ async def test_postgres_when_the_database_is_missing_says_so(postgres_server: Po
 
 WRITER = """
 import asyncio, sys
-from tests.contract.storage.nouns import MACHINE, NOW, address, vote
+from tests.contract.storage.nouns import NOW, address, vote
+from tests.postgres import MACHINE
 from triggerx.storage import open_store
 
 async def main():

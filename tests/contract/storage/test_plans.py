@@ -8,8 +8,7 @@ from pathlib import Path
 import asyncpg  # type: ignore[import-untyped]  # ships no types
 import pytest
 
-from tests.contract.storage.conftest import PostgresServer
-from tests.contract.storage.nouns import MACHINE
+from tests.postgres import MACHINE, PostgresServer
 from triggerx.storage import open_store
 from triggerx.storage.statements import Statement, statements
 

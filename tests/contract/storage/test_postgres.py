@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 import asyncpg  # type: ignore[import-untyped]  # ships no types
 import pytest
 
-from tests.contract.storage.conftest import Place, PostgresServer
+from tests.contract.storage.conftest import Place
 from tests.contract.storage.nouns import NOW, OWNER, address
+from tests.postgres import PostgresServer
 from triggerx.core.errors import ConfigurationError, RecoverableError
 from triggerx.ports.store import Store
 from triggerx.storage import open_store
