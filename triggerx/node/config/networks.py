@@ -15,10 +15,10 @@ _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
 def shipped_config_dirs() -> tuple[Path, ...]:
-    """Where an installation puts our `config/`: the environment's shared data, or beside the package in a checkout."""
+    """Where our `config/` is: beside the package in a checkout, and the environment's shared data of an installation."""
     package = Path(__file__).resolve().parents[3]
     checkout = (package / "config",) if (package / "pyproject.toml").is_file() else ()
-    return (Path(sysconfig.get_path("data")) / "share" / "triggerx", *checkout)
+    return (*checkout, Path(sysconfig.get_path("data")) / "share" / "triggerx")
 
 
 def load_profile(name: str, config_dirs: Sequence[Path], place: str) -> Network:
