@@ -10,10 +10,16 @@ class FixedOperators:
     def __init__(self, operators: list[Address] | None = None, engines: list[Address] | None = None) -> None:
         self.operators = list(operators or [])
         self.engines = set(engines or [])
+        self.bls_keys: dict[Address, tuple[int, int, int, int]] = {}
 
     async def active(self) -> tuple[Operator, ...]:
         return tuple(
-            Operator(operator_id=number, address=address, voting_power=1000 + 100 * number, bls_key=(0, 0, 0, 0))
+            Operator(
+                operator_id=number,
+                address=address,
+                voting_power=1000 + 100 * number,
+                bls_key=self.bls_keys.get(address, (0, 0, 0, 0)),
+            )
             for number, address in enumerate(self.operators, start=1)
         )
 
