@@ -1,6 +1,7 @@
 """The time watcher: turns due seconds into tasks, each due second at most once.
 
-One transaction inserts the task and moves the schedule on, so a kill at any moment neither loses nor doubles a firing.
+One transaction moves the schedule on and inserts the task, so a kill at any moment neither loses nor doubles a firing;
+a job that was stopped or changed since it was read is left alone.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from triggerx.core.job import Job, JobStatus, TimeTrigger
 from triggerx.events import JobChanged, JobCreated, TaskCreated
 from triggerx.evm.hub import Firing, task_key
 from triggerx.evm.types import to_hex
+from triggerx.ports.store import Queries
 from triggerx.ports.store.tasks import NewTask
 from triggerx.role import Services, WakeUp
 from triggerx.triggers.time import last_due, next_due
@@ -56,70 +58,80 @@ class TimeWatcher:
         services, trigger, due = self._services, job.body.trigger, job.next_due_at
         if not isinstance(trigger, TimeTrigger) or due is None:
             raise InvalidInput("trigger", "only time jobs have due seconds")
-        if await self._is_used_up(job, due):
-            return
         schedule = {"created_at": job.created_at, "expires_at": job.expires_at}
         latest, missed = last_due(trigger, **schedule, due=due, now=services.clock.now())
+        reason = await self._over(job)
+        if reason:
+            await self._end(job, reason, due=due, missed=missed + 1)
+            return
+        next_due_at = next_due(trigger, **schedule, after=latest)
         firing = Firing.time(latest)
         key = task_key(job.job_id, firing)
-        evidence: dict[str, Json] = {"kind": "time", "due": latest}
         now, now_ms = services.clock.now(), services.clock.now_ms()
+        new = NewTask(
+            task_key=key,
+            job_id=job.job_id,
+            task_definition_id=job.body.task_definition_id,
+            firing=firing,
+            is_guarded=job.body.is_guarded,
+            evidence={"kind": "time", "due": latest},
+            created_at=now,
+            fired_at_ms=now_ms,
+        )
         async with services.store.transaction() as queries:
-            task = await queries.tasks.insert(
-                NewTask(
-                    task_key=key,
-                    job_id=job.job_id,
-                    task_definition_id=job.body.task_definition_id,
-                    firing=firing,
-                    is_guarded=job.body.is_guarded,
-                    evidence=evidence,
-                    created_at=now,
-                    fired_at_ms=now_ms,
-                )
-            )
-            await queries.jobs.set_schedule(job.job_id, next_due_at=next_due(trigger, **schedule, after=latest))
-            subject = f"job:{job.job_id}"
+            if not await queries.jobs.advance(job.job_id, due=due, next_due_at=next_due_at):
+                return
+            task = await queries.tasks.insert(new)
             if missed:
-                details: dict[str, Json] = {"first_due": due, "before": latest, "count": missed}
-                await queries.events.append("slots_missed", subject, details, now_ms=now_ms)
+                await _note_missed(queries, job, due=due, before=latest, count=missed, now_ms=now_ms)
             if task is not None:
                 fired: dict[str, Json] = {"task_key": to_hex(key), "due": latest}
-                await queries.events.append("fired", subject, fired, now_ms=now_ms)
+                await queries.events.append("fired", f"job:{job.job_id}", fired, now_ms=now_ms)
         if missed:
             self._log.warning("due seconds missed", job_id=str(job.job_id), first_due=due, count=missed)
         if task is not None:
             self._log.info("job fired", job_id=str(job.job_id), due=latest, task_id=task.task_id)
             await services.bus.publish(TaskCreated(key))
 
-    async def _is_used_up(self, job: Job, due: int) -> bool:
-        """Take a job off the schedule whose mandate allows no further run; its hub would refuse it."""
-        signed = job.body.mandate
-        if signed is None:
-            return False
-        mandate, reason = signed.mandate, ""
-        if due > mandate.expiry:
-            reason = f"the mandate expired at {mandate.expiry}: sign a new one to go on"
-        elif await self._services.store.tasks.count_by_job(job.job_id) >= mandate.runs_max:
-            reason = f"the mandate's {mandate.runs_max} runs are used: sign a new one to go on"
-        if not reason:
-            return False
+    async def _over(self, job: Job) -> str:
+        """Return why the job's mandate allows no further run, which its hub would refuse; empty while it does."""
+        if job.body.mandate is None:
+            return ""
+        mandate = job.body.mandate.mandate
+        if self._services.clock.now() > mandate.expiry:
+            return f"the mandate expired at {mandate.expiry}: sign a new one to go on"
+        if await self._services.store.tasks.count_by_job(job.job_id) >= mandate.runs_max:
+            return f"the mandate's {mandate.runs_max} runs are used: sign a new one to go on"
+        return ""
+
+    async def _end(self, job: Job, reason: str, *, due: int, missed: int) -> None:
+        """Take a job off the schedule with the reason, and count the due seconds up to now that it did not fire at."""
+        now_ms = self._services.clock.now_ms()
         async with self._services.store.transaction() as queries:
-            await queries.jobs.set_schedule(job.job_id, next_due_at=None)
+            if not await queries.jobs.advance(job.job_id, due=due, next_due_at=None):
+                return
             await queries.jobs.set_status(job.job_id, JobStatus.SCHEDULED, reason=reason)
+            await _note_missed(queries, job, due=due, before=None, count=missed, now_ms=now_ms)
             details: dict[str, Json] = {"reason": reason, "due": due}
-            await queries.events.append(
-                "schedule_ended", f"job:{job.job_id}", details, now_ms=self._services.clock.now_ms()
-            )
+            await queries.events.append("schedule_ended", f"job:{job.job_id}", details, now_ms=now_ms)
+        self._log.warning("schedule ended", job_id=str(job.job_id), due=due, reason=reason)
         await self._services.bus.publish(JobChanged(job.job_id))
-        return True
 
     async def _quarantine(self, job: Job, error: InvalidInput) -> None:
         """Set one poisonous job aside, with the reason, so that the others go on."""
         now = self._services.clock.now()
         async with self._services.store.transaction() as queries:
-            await queries.jobs.set_schedule(job.job_id, next_due_at=None)
+            if job.next_due_at is None or not await queries.jobs.advance(
+                job.job_id, due=job.next_due_at, next_due_at=None
+            ):
+                return
             await queries.jobs.set_status(job.job_id, JobStatus.FAILED, reason=str(error))
             await queries.quarantine.add(
                 kind="job", subject=f"job:{job.job_id}", reason=str(error), content=b"", now=now
             )
         self._log.error("job quarantined", job_id=str(job.job_id), reason=str(error))
+
+
+async def _note_missed(queries: Queries, job: Job, *, due: int, before: int | None, count: int, now_ms: int) -> None:
+    details: dict[str, Json] = {"first_due": due, "before": before, "count": count}
+    await queries.events.append("slots_missed", f"job:{job.job_id}", details, now_ms=now_ms)

@@ -134,6 +134,26 @@ async def test_a_schedule_when_set_and_taken_away_is_followed(store: Store) -> N
     assert await store.jobs.next_due_at() is None
 
 
+async def test_a_job_when_it_is_advanced_moves_from_the_due_second_it_was_read_with(store: Store) -> None:
+    await stored_job(store)
+    assert await store.jobs.advance(job_id(1), due=NOW + 60, next_due_at=NOW + 120)
+    assert not await store.jobs.advance(job_id(1), due=NOW + 60, next_due_at=NOW + 120)
+    assert (await present(store)).next_due_at == NOW + 120
+    assert await store.jobs.advance(job_id(1), due=NOW + 120, next_due_at=None)
+    assert not await store.jobs.advance(job_id(2), due=NOW + 60, next_due_at=None)
+    assert await store.jobs.next_due_at() is None
+
+
+@pytest.mark.parametrize(("status", "is_paused"), [(JobStatus.STOPPED, False), (JobStatus.SCHEDULED, True)])
+async def test_a_job_when_it_was_stopped_or_paused_is_not_advanced(
+    store: Store, status: JobStatus, is_paused: bool
+) -> None:
+    await stored_job(store)
+    await store.jobs.set_status(job_id(1), status, reason="", is_paused=is_paused)
+    assert not await store.jobs.advance(job_id(1), due=NOW + 60, next_due_at=NOW + 120)
+    assert (await present(store)).next_due_at == NOW + 60
+
+
 async def test_a_status_when_set_carries_its_reason_and_pause(store: Store) -> None:
     await stored_job(store)
     await store.jobs.set_status(job_id(1), JobStatus.STOPPED, reason="its owner asked", is_paused=True)

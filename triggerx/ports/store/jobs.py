@@ -46,6 +46,13 @@ class Jobs(Protocol):
         """Set when it fires next; None takes it off the schedule. Raises `NotFound`."""
         ...
 
+    async def advance(self, job_id: JobId, *, due: int, next_due_at: int | None) -> bool:
+        """Move a job from this due second on; False when it is not scheduled for it any more, or is paused.
+
+        Nothing is changed then: somebody stopped, paused or moved it after it was read.
+        """
+        ...
+
     async def set_status(self, job_id: JobId, status: JobStatus, *, reason: str, is_paused: bool = False) -> None:
         """Set status and the sentence that explains it; raises `NotFound`."""
         ...

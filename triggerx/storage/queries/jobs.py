@@ -84,6 +84,11 @@ class JobQueries:
         """Set when it fires next."""
         _found(job_id, await self._session.execute("set_job_schedule", job_id=str(job_id), next_due_at=next_due_at))
 
+    async def advance(self, job_id: JobId, *, due: int, next_due_at: int | None) -> bool:
+        """Move a job from this due second on, unless it was stopped, paused or moved meanwhile."""
+        written = await self._session.execute("advance_job", job_id=str(job_id), due=due, next_due_at=next_due_at)
+        return written == 1
+
     async def set_status(self, job_id: JobId, status: JobStatus, *, reason: str, is_paused: bool = False) -> None:
         """Set status and the sentence that explains it."""
         written = await self._session.execute(

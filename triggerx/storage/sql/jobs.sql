@@ -58,6 +58,10 @@ SELECT j.* FROM jobs j WHERE j.status = 1 AND NOT j.is_paused AND j.next_due_at 
 -- name: set_job_schedule
 UPDATE jobs SET next_due_at = :next_due_at WHERE job_id = :job_id
 
+-- name: advance_job
+UPDATE jobs SET next_due_at = :next_due_at
+WHERE job_id = :job_id AND status = 1 AND NOT is_paused AND next_due_at = :due
+
 -- name: set_job_status
 UPDATE jobs SET status = :status, is_paused = :is_paused, status_reason = :reason WHERE job_id = :job_id
 
