@@ -89,13 +89,13 @@ class Dispatcher:
             case TaskStatus.CREATED:
                 signed = await self._assign(task, job)
                 if signed is not None:
-                    await self._send(task, job, signed)
+                    await self._send(task, job, signed, is_first=True)
             case TaskStatus.ASSIGNED:
                 rows = await services.store.assignments.list_by_task(task_key)
                 if services.clock.now() >= (task.deadline_at or 0) or not rows:
                     await self._move(task_key, ClockDeadlinePassed(attempt=task.attempt, now=services.clock.now()))
                 else:
-                    await self._send(task, job, rows[-1].signed)
+                    await self._send(task, job, rows[-1].signed, is_first=False)
             case _:
                 await self._move(task_key, ClockDeadlinePassed(attempt=task.attempt, now=services.clock.now()))
 
@@ -119,36 +119,38 @@ class Dispatcher:
         )
         return signed
 
-    async def _send(self, task: Task, job: Job, signed: SignedAssignment) -> None:
+    async def _send(self, task: Task, job: Job, signed: SignedAssignment, *, is_first: bool) -> None:
         """Send the order and note what came of it. Sending it again is harmless: the performer knows it by its key."""
         order = signed.assignment
-        status, reason, event = await self._ask(task, job, signed)
+        status, reason, is_certain = await self._ask(task, job, signed)
+        event: TaskInput
+        if status is AssignmentStatus.ACKNOWLEDGED:
+            event = PeerAcknowledged(attempt=order.attempt)
+        elif job.body.is_guarded or is_certain or (is_first and status is AssignmentStatus.UNREACHABLE):
+            event = PeerRefused(attempt=order.attempt, reason=reason)
+        else:  # it may have been taken on, now or before a restart, and no hub keeps a second performer from doing it
+            event = PeerSilent(attempt=order.attempt)
         await self._services.store.assignments.set_status(order.task_key, order.attempt, status, reason)
         if reason:
             self._log.warning("assignment not taken", task_id=task.task_id, attempt=order.attempt, reason=reason)
         await self._move(order.task_key, event)
 
-    async def _ask(self, task: Task, job: Job, signed: SignedAssignment) -> tuple[AssignmentStatus, str, TaskInput]:
+    async def _ask(self, task: Task, job: Job, signed: SignedAssignment) -> tuple[AssignmentStatus, str, bool]:
+        """Return the answer, its reason, and whether the performer itself said that it does not take the order."""
         attempt, performer = signed.assignment.attempt, signed.assignment.performer
         request = AssignTask(assignment=signed, body=encode_body(job.body), evidence=canonical_json(task.evidence))
         try:
             peer_id = await self._peer_id(performer)
             reply = await self._services.peers.ask(peer_id, request, timeout_s=self._acknowledge_timeout_s)
         except PeerUnreachable as error:
-            reason = f"unreachable: {error}"
-            return AssignmentStatus.UNREACHABLE, reason, PeerRefused(attempt=attempt, reason=reason)
+            return AssignmentStatus.UNREACHABLE, f"unreachable: {error}", False
         except PeerSilentError as error:
-            reason = f"silent: {error}"
-            if job.body.is_guarded:  # the hub keeps a second performer from doing it twice
-                return AssignmentStatus.SILENT, reason, PeerRefused(attempt=attempt, reason=reason)
-            return AssignmentStatus.SILENT, reason, PeerSilent(attempt=attempt)
+            return AssignmentStatus.SILENT, f"silent: {error}", False
         if not isinstance(reply, TaskAnswer) or (reply.task_key, reply.attempt) != (task.task_key, attempt):
-            reason = f"keeper {checksum(performer)} answered something else"
-            return AssignmentStatus.REFUSED, reason, PeerRefused(attempt=attempt, reason=reason)
+            return AssignmentStatus.SILENT, f"keeper {checksum(performer)} answered something else", False
         if not reply.is_accepted:
-            reason = f"{reply.code}: {reply.message}"
-            return AssignmentStatus.REFUSED, reason, PeerRefused(attempt=attempt, reason=reason)
-        return AssignmentStatus.ACKNOWLEDGED, "", PeerAcknowledged(attempt=attempt)
+            return AssignmentStatus.REFUSED, f"{reply.code}: {reply.message}", True
+        return AssignmentStatus.ACKNOWLEDGED, "", True
 
     async def _peer_id(self, performer: Address) -> str:
         peer_id = await self._services.peers.locate(performer)

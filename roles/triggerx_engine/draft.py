@@ -5,6 +5,7 @@ from triggerx.core.errors import InvalidInput, RecoverableError, UnrecoverableEr
 from triggerx.core.job import Job
 from triggerx.core.task import SignedAssignment, Task
 from triggerx.evm.hub import Assignment, assignment_digest
+from triggerx.ports.chain import Block
 from triggerx.role import Services
 
 
@@ -26,10 +27,7 @@ async def draft_assignment(services: Services, task: Task, job: Job) -> SignedAs
     if not roster:
         raise RecoverableError("no active keeper has checked in during this epoch")
     due = task.firing.index
-    chain = services.chain(network.l2_chain_id)
-    seed = await chain.block_at(due - timing.seed_lag_s) or await chain.block(0)
-    if seed is None:
-        raise RecoverableError(f"chain {network.l2_chain_id} shows no block yet")
+    seed = await _seed_block(services, due)
     attempt = task.attempt + 1
     ranks = draw(roster, duty=Duty.PERFORMER, task_key=task.task_key, seed_block_hash=seed.hash)
     order = Assignment(
@@ -49,3 +47,21 @@ async def draft_assignment(services: Services, task: Task, job: Job) -> SignedAs
         roster=tuple(operator.operator_id for operator in roster),
         signature=services.engine_signer.sign_digest(digest),
     )
+
+
+async def _seed_block(services: Services, due: int) -> Block:
+    """Return the last block at least `seed_lag_s` before the firing; attesters refuse any other.
+
+    While it is the newest, a later one may still become the last: the endpoint has fallen behind, or the chain stands
+    still, which is taken for granted once the firing is `seed_lag_s` old.
+    """
+    network, lag_s = services.network, services.network.timing.seed_lag_s
+    chain = services.chain(network.l2_chain_id)
+    seed = await chain.block_at(due - lag_s) or await chain.block(0)
+    if seed is None:
+        raise RecoverableError(f"chain {network.l2_chain_id} shows no block yet")
+    if services.clock.now() < due + lag_s and await chain.block(seed.number + 1) is None:
+        raise RecoverableError(
+            f"block {seed.number} of chain {network.l2_chain_id} may not be the seed: none follows it"
+        )
+    return seed

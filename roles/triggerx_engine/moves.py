@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from triggerx.core.canonical import Json
-from triggerx.core.task import ReportTaskEnded, Task, TaskInput, TaskStatus, transition
+from triggerx.core.task import FINAL, ReportTaskEnded, Task, TaskInput, TaskStatus, transition
 from triggerx.events import TaskChanged, TaskEnded
 from triggerx.evm.types import to_hex
 from triggerx.ports.store import Queries
@@ -31,7 +31,9 @@ async def move_task(
 
 
 async def fail_task(queries: Queries, task: Task, reason: str, *, now_ms: int) -> Sequence[TaskChanged | TaskEnded]:
-    """End a task that cannot be handled at all as FAILED, with the reason for the person who looks."""
+    """End a task that cannot be handled at all as FAILED, with the reason; one that is over stays as it is."""
+    if task.status in FINAL:
+        return ()
     await queries.tasks.save(replace(task, status=TaskStatus.FAILED, task_error=reason, deadline_at=None))
     details: dict[str, Json] = {"input": "failed", "status": TaskStatus.FAILED.value, "error": reason}
     await queries.events.append("task_moved", f"task:{to_hex(task.task_key)}", details, now_ms=now_ms)

@@ -221,12 +221,15 @@ def signed(
 
 
 @asynccontextmanager
-async def open_scene(path: Path, *, now: int = CREATED_AT) -> AsyncIterator[Scene]:
-    """A network with four operators and an engine, and no nodes yet; it is `now`, and the chain has 40 blocks."""
+async def open_scene(path: Path, *, now: int = CREATED_AT, blocks: int = 40) -> AsyncIterator[Scene]:
+    """A network with four operators and an engine, and no nodes yet; the chain has a block for each second since -40.
+
+    It is `now`; with less than 40 blocks the chain's newest block is older.
+    """
     clock, chain = VirtualClock(now=now), FakeChain(CHAIN, now=now - 40)
     operators = FixedOperators([key.address for key in KEEPERS], [ENGINE.address])
     operators.bls_keys = {key.address: OperatorSigner(key).bls_public_key for key in KEEPERS}
-    await chain.mine(40)
+    await chain.mine(blocks)
     async with AsyncExitStack() as stack:
         scene = Scene(path, stack, clock, chain, operators, PeersNetwork(clock, operators))
         nothing = (0, ZERO_ADDRESS, ZERO_HASH, 0, False)
