@@ -28,9 +28,10 @@ class PostgresServer:
 
     async def new_database(self, *, is_empty: bool = False) -> str:
         """Make one more database, with the schema unless it is to be empty."""
+        if self._count == 0:
+            await self._run("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")  # databases of one test each
         if not is_empty and not self._has_template:
             self._has_template = True
-            await self._run("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")  # databases of one test each
             await self._create(TEMPLATE, template="template1")
             async with open_store(self.url(TEMPLATE), machine=MACHINE):
                 pass

@@ -1,1 +1,1 @@
-"""The bus between the roles of one node; every file here is one way to carry events."""
+"""The bus between roles: every file here is one way to carry events, but for their codec."""
