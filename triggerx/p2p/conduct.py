@@ -1,38 +1,38 @@
 """Faults of peers, counted: too many within a while cost the connection for a while."""
 
-from collections import deque
 from typing import Final
 
 from triggerx.ports.clock import Clock
 
 WINDOW_S: Final = 60.0
-FAULTS_MAX: Final = 20
-"""An honest peer of another version or with a slow chain errs a few times; who errs this often wastes our time."""
+FAULTS_MAX: Final = 20.0
+"""An honest peer of another version errs a few times; who errs this often wastes our time."""
+
+UNREGISTERED: Final = 0.2
+"""A node whose registration we do not see yet is at no fault, as long as it does not flood us."""
 
 BAN_S: Final = 120.0
 _PEERS_MAX: Final = 1024  # peer ids are free: an attacker must not fill the memory with them
 
 
 class Conduct:
-    """Counts faults by peer within a sliding window, on the monotonic clock."""
+    """Counts faults by peer; what was counted leaks away evenly within a window, on the monotonic clock."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._faults: dict[str, deque[float]] = {}
+        self._levels: dict[str, tuple[float, float]] = {}
 
-    def count(self, peer_id: str) -> bool:
+    def count(self, peer_id: str, weight: float = 1.0) -> bool:
         """Note one fault; True when it was one too many, and the count starts anew."""
         now = self._clock.monotonic()
-        faults = self._faults.pop(peer_id, None) or deque(maxlen=FAULTS_MAX)
-        while faults and now - faults[0] > WINDOW_S:
-            faults.popleft()
-        faults.append(now)
-        if len(faults) >= FAULTS_MAX:
+        level, since = self._levels.pop(peer_id, (0.0, now))
+        level = max(0.0, level - (now - since) * FAULTS_MAX / WINDOW_S) + weight
+        if level >= FAULTS_MAX:
             return True
         # Put back at the end: the peers that erred longest ago come first, and make room.
-        self._faults[peer_id] = faults
-        while len(self._faults) > _PEERS_MAX:
-            del self._faults[next(iter(self._faults))]
+        self._levels[peer_id] = (level, now)
+        while len(self._levels) > _PEERS_MAX:
+            del self._levels[next(iter(self._levels))]
         return False
 
 

@@ -83,12 +83,11 @@ class Inbound:
             handler = self._handler(type(opened.message))
             async with asyncio.timeout(_HANDLE_S):
                 reply = await handler(_heard(opened))
-            return ANSWERED + self._sealer.seal(reply, lifetime_s=_REPLY_LIFETIME_S)
         except Refused as refusal:
-            return REFUSED + str(refusal)[:REFUSAL_CHARACTERS_MAX].encode()
+            return _refused(refusal)
         except InvalidInput as error:
             self._judge.blame(peer_id, str(error))
-            return REFUSED + str(error)[:REFUSAL_CHARACTERS_MAX].encode()
+            return _refused(error)
         except UnrecoverableError:
             raise
         except (RecoverableError, TimeoutError) as error:
@@ -96,6 +95,14 @@ class Inbound:
             return None
         except Exception as error:  # noqa: BLE001 - the one catch per message: it is set aside, the node goes on
             await self._set_aside(data, peer_id, error)
+            return None
+        return self._sealed(reply)
+
+    def _sealed(self, reply: Reply) -> bytes | None:
+        try:
+            return ANSWERED + self._sealer.seal(reply, lifetime_s=_REPLY_LIFETIME_S)
+        except InvalidInput as error:
+            self._log.error("reply is out of bounds and not sent", kind=type(reply).__name__, error=str(error))
             return None
 
     async def _check_new(self, opened: Opened) -> None:
@@ -105,11 +112,15 @@ class Inbound:
         self._nonces.put(key, True)
         if is_new and isinstance(opened.message, AssignTask):
             messages = self._services.store.messages
-            is_new = await messages.remember(opened.sender, opened.nonce, expires_at=opened.expires_at)
+            is_new = await messages.remember(
+                opened.sender, opened.nonce, node=self._sealer.peer_id, expires_at=opened.expires_at
+            )
         if not is_new:
             raise Refused("this envelope was seen before: sign the request anew")
 
     def _handler(self, message_type: type[object]) -> Handler:
+        if self._services.signer is None:
+            raise Refused("this node has no key to sign replies with: ask another")
         handler = self.handlers.get(message_type)
         if handler is None:
             raise Refused(f"this node does not answer {message_type.__name__}")
@@ -145,6 +156,10 @@ class _Recent(Generic[KeyT]):
         self._values[key] = value
         if len(self._values) > self._size:
             self._values.popitem(last=False)
+
+
+def _refused(error: Exception) -> bytes:
+    return REFUSED + str(error)[:REFUSAL_CHARACTERS_MAX].encode(errors="replace")
 
 
 def _heard(opened: Opened) -> Heard[Any]:

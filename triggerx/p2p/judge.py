@@ -3,8 +3,7 @@
 A peer's mistake is never our crash: it is logged with what to do about it, and counted against the peer whose it is.
 """
 
-from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from triggerx.core.errors import InvalidInput
 from triggerx.core.messages import (
@@ -20,7 +19,7 @@ from triggerx.core.messages import (
     VoteCast,
 )
 from triggerx.evm.types import checksum
-from triggerx.p2p.conduct import Quiet
+from triggerx.p2p.conduct import UNREGISTERED, Quiet
 from triggerx.p2p.services import PeersServices
 from triggerx.wire.seal import Opened, OutOfTime, open_envelope
 
@@ -29,7 +28,13 @@ _BY_OPERATORS: Final = (CheckedIn, TaskPerformed, VoteCast, FetchDocument, PullA
 _BY_ENGINES: Final = (CheckedIn, AssignTask, FetchDocument, PullAnnouncements)
 _REPLIES: Final = Reply.__args__
 
-Blame = Callable[[str, str], None]
+
+class Blame(Protocol):
+    """Hears of a fault of a peer; its weight is 1 unless it is excusable."""
+
+    def __call__(self, peer_id: str, reason: str, weight: float = 1.0) -> None:
+        """Count it."""
+        ...
 
 
 class Refused(Exception):
@@ -105,7 +110,7 @@ class Judge:
         if isinstance(message, _BY_ENGINES + _REPLIES) and await operators.is_engine(opened.sender):
             return
         reason = self._why_not(message, checksum(opened.sender))
-        self.blame(opened.peer_id, reason)
+        self.blame(opened.peer_id, reason, UNREGISTERED)
         if self._quiet.may_say(f"unregistered {opened.sender.hex()}"):
             self._services.log.warning(
                 "peer message refused", reason=reason, peer_id=opened.peer_id, kind=type(message).__name__

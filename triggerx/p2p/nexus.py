@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 AnnouncementT = TypeVar("AnnouncementT", bound=Announcement)
 RequestT = TypeVar("RequestT", bound=Request)
 
+_KEPT_MAX: Final = 4096  # announcements heard again after a start: minutes at the network's highest rate
 _SWEEP_EVERY_S: Final = 30.0
 _RESTARTS_MAX: Final = 5
 _RESTART_WINDOW_S: Final = 600.0
@@ -78,7 +79,7 @@ class Nexus:
         self._conduct = Conduct(services.clock)
         self._quiet = Quiet(services.clock)
         self._book = PeerBook(settings.book_path, self._log)
-        self._recorder = Recorder(services, self._deliver)
+        self._recorder = Recorder(services, self.peer_id, self._deliver)
         self._sealer = Sealer(services, self.peer_id)
         self._inbound = Inbound(services, self._judge, self._recorder, self._sealer)
         self._pulls = Pulls(services, self, self._take_pulled)
@@ -114,6 +115,8 @@ class Nexus:
     async def ask(self, peer_id: str, request: Request, *, timeout_s: float) -> Reply:
         """Send one request; raises `PeerUnreachable` (`PeerRefusedError` among them) or `PeerSilentError`."""
         kind = type(request).__name__
+        if self._services.signer is None:
+            raise PeerUnreachable(f"peer {peer_id} is not asked for {kind}: this node has no key to sign requests with")
         # The request outlives its deadline by what two clocks may differ.
         envelope = self._sealer.seal(request, lifetime_s=int(timeout_s) + limits.CLOCK_SKEW_S + 1)
         if self._link is None:
@@ -256,11 +259,11 @@ class Nexus:
             self._log.debug("peer connected", peer_id=peer_id, count=len(peer_ids))
             self._spawn(self._pulls.pull(peer_id), "peers: pull from a new peer")
 
-    def blame(self, peer_id: str, reason: str) -> None:
+    def blame(self, peer_id: str, reason: str, weight: float = 1.0) -> None:
         """Count a fault; one too many costs the connection for a while."""
-        if self._quiet.may_say(f"fault {peer_id}"):
+        if weight >= 1 and self._quiet.may_say(f"fault {peer_id}"):
             self._log.warning("peer is at fault", peer_id=peer_id, reason=reason)
-        if self._conduct.count(peer_id) and self._link is not None:
+        if self._conduct.count(peer_id, weight) and self._link is not None:
             self._log.warning("peer is banned for a while", peer_id=peer_id, duration_s=BAN_S, reason=reason)
             self._spawn(self._ban(peer_id), "peers: ban a peer")
 
@@ -293,7 +296,9 @@ class Nexus:
         """Return the kept announcements, oldest first."""
         now = self._services.clock.now()
         found = []
-        for stored in reversed(await self._services.store.messages.kept(now=now, limit=limits.ENVELOPES_MAX)):
+        for count, stored in enumerate(reversed(await self._services.store.messages.kept(now=now, limit=_KEPT_MAX))):
+            if count % 64 == 0:
+                await asyncio.sleep(0)  # opening takes 60 µs each: others go on in between
             try:
                 opened = open_envelope(stored.envelope, domain=self._services.domain(), now=now)
             except InvalidInput as error:

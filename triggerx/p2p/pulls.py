@@ -21,6 +21,7 @@ _TIMEOUT_S: Final = 10.0
 _OVERLAP_S: Final = 60  # a peer may hear late what was issued earlier
 _ALL_EVERY: Final = 12  # every twelfth pull asks a peer for all, whatever was issued when
 _SILENT_MAX: Final = 2
+_REFUSED_S: Final = 20.0  # who refuses us does not see our registration yet; asking sooner would only annoy it
 
 
 class Network(Protocol):
@@ -41,11 +42,12 @@ class Network(Protocol):
 
 @dataclass(slots=True)
 class _Course:
-    """How pulling from one peer goes: pulls since the last whole one, when the last began, and those unanswered."""
+    """How pulling from one peer goes. `pulled_at` is when the last began, `refused_at` is on the monotonic clock."""
 
     pulls: int = 0
     pulled_at: int = 0
     silent: int = 0
+    refused_at: float = -_REFUSED_S
 
 
 Take = Callable[[bytes, str], Awaitable[bool]]
@@ -79,11 +81,15 @@ class Pulls:
         if self._services.signer is None:
             return
         course = self._courses.setdefault(peer_id, _Course())
-        now = self._services.clock.now()
+        clock = self._services.clock
+        if clock.monotonic() - course.refused_at < _REFUSED_S:
+            return
+        now = clock.now()
         since = 0 if course.pulls % _ALL_EVERY == 0 else max(0, course.pulled_at - _OVERLAP_S)
         try:
             reply = await self._network.ask(peer_id, PullAnnouncements(issued_since=since), timeout_s=_TIMEOUT_S)
         except PeerRefusedError as error:
+            course.refused_at = clock.monotonic()
             self._services.log.debug("pull refused", peer_id=peer_id, reason=str(error))
             return
         except PeerSilentError:
@@ -101,7 +107,9 @@ class Pulls:
         course.silent = 0
         if isinstance(reply, Announcements):
             # Oldest first: who hears a task's history in its order decides less twice.
-            for envelope in reversed(reply.envelopes):
+            for count, envelope in enumerate(reversed(reply.envelopes)):
+                if count % 64 == 0:
+                    await asyncio.sleep(0)  # opening takes 60 µs each: others go on in between
                 await self._take(envelope, peer_id)
 
     async def give(self, heard: Heard[PullAnnouncements]) -> Reply:

@@ -40,10 +40,11 @@ class Recorded:
 
 
 class Recorder:
-    """One writer; `deliver` is called for each new announcement once it is durable."""
+    """One writer; `deliver` is called for each announcement that is new to this node, once it is durable."""
 
-    def __init__(self, services: PeersServices, deliver: Callable[[Recorded], None]) -> None:
+    def __init__(self, services: PeersServices, peer_id: str, deliver: Callable[[Recorded], None]) -> None:
         self._services = services
+        self._peer_id = peer_id
         self._deliver = deliver
         self._waiting: asyncio.Queue[Recorded] = asyncio.Queue(_WAITING_MAX)
 
@@ -91,6 +92,8 @@ class Recorder:
         for recorded in batch:
             opened = recorded.opened
             steps.append(messages.keep(recorded.envelope, digest=recorded.digest, expires_at=opened.expires_at))
-            steps.append(messages.remember(opened.sender, opened.nonce, expires_at=opened.expires_at))
+            steps.append(
+                messages.remember(opened.sender, opened.nonce, node=self._peer_id, expires_at=opened.expires_at)
+            )
         answers = await asyncio.gather(*steps)
         return [is_new is True for is_new in answers[1::2]]

@@ -17,7 +17,7 @@ class Sealer:
     def __init__(self, services: PeersServices, peer_id: str) -> None:
         self._services = services
         self._domain = services.domain()
-        self._peer_id = peer_id
+        self.peer_id = peer_id
 
     def seal(self, message: Message, *, lifetime_s: int) -> bytes:
         """Write the envelope, issued now; raises `InvalidInput` for a message that others would refuse."""
@@ -28,7 +28,7 @@ class Sealer:
         with_ = Seal(
             domain=self._domain,
             sender=signer.address,
-            peer_id=self._peer_id,
+            peer_id=self.peer_id,
             nonce=self._services.chance.token_bytes(NONCE_BYTES),
             issued_at=now,
             expires_at=now + lifetime_s,

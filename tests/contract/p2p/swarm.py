@@ -21,6 +21,7 @@ from triggerx.p2p.nexus import Nexus, open_peers
 from triggerx.p2p.services import PeersServices
 from triggerx.p2p.settings import PeersSettings
 from triggerx.ports.peers import Peers
+from triggerx.ports.signer import Signer
 from triggerx.ports.store import Store
 
 NETWORK = Network(
@@ -47,6 +48,9 @@ def identity_of(number: int) -> bytes:
 OPERATORS = FixedOperators([key_of(number).address for number in range(1, 6)], [key_of(0).address])
 ENGINE = 0
 STRANGER = -1
+
+
+_OWN_KEY: Signer = key_of(999)  # stands for the key of the node's own number
 
 
 async def eventually(holds: Callable[[], bool]) -> None:
@@ -97,7 +101,9 @@ class Libp2pSwarm:
     nodes: dict[int, Node] = field(default_factory=dict)
     bootstrap: tuple[str, ...] = ()
 
-    async def join(self, number: int, *, wait: bool = True, listen: str = "/ip4/127.0.0.1/tcp/0") -> Nexus:
+    async def join(
+        self, number: int, *, wait: bool = True, listen: str = "/ip4/127.0.0.1/tcp/0", signer: Signer | None = _OWN_KEY
+    ) -> Nexus:
         log = RecordingLog()
         async with AsyncExitStack() as stack:
             store = await stack.enter_async_context(temporary_store(self.path, f"node{number}"))
@@ -109,7 +115,7 @@ class Libp2pSwarm:
             )
             services = PeersServices(
                 network=NETWORK,
-                signer=key_of(number),
+                signer=key_of(number) if signer is _OWN_KEY else signer,
                 operators=OPERATORS,
                 store=store,
                 clock=SystemClock(),

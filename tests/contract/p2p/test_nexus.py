@@ -19,6 +19,8 @@ from triggerx.node.clock import SystemClock
 from triggerx.p2p.nexus import open_peers
 from triggerx.p2p.services import PeersServices
 from triggerx.p2p.settings import PeersSettings
+from triggerx.ports.peers import PeerRefusedError, PeerSilentError, PeerUnreachable
+from triggerx.wire import limits
 
 
 async def opening_fails(path: Path, settings: PeersSettings) -> TriggerxError:
@@ -154,6 +156,35 @@ async def test_ask_when_cancelled_then_the_handler_is_cancelled_too_and_the_stre
             await asked
         one.answer(FetchDocument, give)
         assert await two.ask(one.peer_id, FETCH, timeout_s=10) == Document(content=b"here")
+
+
+async def test_node_when_it_has_no_key_then_it_listens_and_refuses_to_answer(tmp_path: Path) -> None:
+    async with libp2p_swarm(tmp_path) as swarm:
+        one = await swarm.join(1)
+        reader = await swarm.join(2, signer=None)
+        async with reader.announcements(VoteCast) as heard:
+            await one.announce(VOTE, lifetime_s=60)
+            assert (await take(heard)).message == VOTE
+        with pytest.raises(PeerRefusedError, match="no key"):
+            await one.ask(reader.peer_id, FETCH, timeout_s=10)
+        with pytest.raises(PeerUnreachable, match="no key"):
+            await reader.ask(one.peer_id, FETCH, timeout_s=10)
+        with pytest.raises(ConfigurationError, match="configure the keeper's or the engine's key"):
+            await reader.announce(VOTE, lifetime_s=60)
+
+
+async def test_reply_when_it_is_out_of_bounds_then_the_asker_is_not_blamed(tmp_path: Path) -> None:
+    async with libp2p_swarm(tmp_path) as swarm:
+        one, two = await swarm.join(1), await swarm.join(2)
+
+        async def give_too_much(heard: Heard[FetchDocument]) -> Reply:
+            return Document(content=bytes(limits.CONTENT_BYTES_MAX + 1))
+
+        one.answer(FetchDocument, give_too_much)
+        with pytest.raises(PeerSilentError):
+            await two.ask(one.peer_id, FETCH, timeout_s=10)
+        assert swarm.nodes[1].log.events("error") == ["reply is out of bounds and not sent"]
+        assert "peer is at fault" not in swarm.nodes[1].log.events()
 
 
 def test_import_when_the_nexus_is_not_opened_then_libp2p_stays_out() -> None:
