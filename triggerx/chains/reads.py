@@ -97,22 +97,35 @@ class Reads:
         return None if found is None else found.to_block()
 
     async def block_at(self, timestamp: int) -> Block | None:
-        """Return the highest canonical block whose timestamp is ≤ `timestamp`; None when even block 0 is later."""
-        above = await self.head()
-        if above.timestamp <= timestamp:
-            return above
-        best: Block | None = None
-        low, high = 0, above.number - 1
-        while low <= high:
-            middle = (low + high) // 2
-            found = await self.block(middle)
-            if found is None:
-                raise RecoverableError(f"chain {self.chain_id}: block {middle} is missing below head: ask again")
-            if found.timestamp <= timestamp:
-                best, low = found, middle + 1
+        """Return the highest canonical block whose timestamp is ≤ `timestamp`; None when even block 0 is later.
+
+        Looks back from the head, by as many blocks as there are seconds between and then twice as many each time, and
+        then between: a recent moment takes a few questions, however long the chain is.
+        """
+        head = await self.head()
+        if head.timestamp <= timestamp:
+            return head
+        above, step = head.number, head.timestamp - timestamp
+        while above > 0:
+            best = await self._below(head, max(0, above - step))
+            if best.timestamp <= timestamp:
+                break
+            above, step = best.number, 2 * step
+        else:
+            return None
+        while above - best.number > 1:
+            middle = await self._below(head, (best.number + above) // 2)
+            if middle.timestamp <= timestamp:
+                best = middle
             else:
-                high = middle - 1
+                above = middle.number
         return best
+
+    async def _below(self, head: Block, number: int) -> Block:
+        found = await self.block(number)
+        if found is None:
+            raise RecoverableError(f"chain {self.chain_id}: block {number} is missing below {head.number}: ask again")
+        return found
 
     async def call(
         self,
