@@ -1,5 +1,6 @@
 """What the execution hub did, read from its logs and the transaction's calldata; nobody's word is taken for it."""
 
+import asyncio
 from typing import cast
 
 from triggerx.core.network import ActionChain
@@ -19,12 +20,12 @@ async def read_execution(chain: Chain, action_chain: ActionChain, tx_hash: Hash3
     A mined transaction that holds no call of the hub, or none that the hub logged, comes back with no success and an
     empty hub, so that it matches nothing.
     """
-    receipt = await chain.receipt(tx_hash)
+    receipt, transaction, head = await asyncio.gather(
+        chain.receipt(tx_hash), chain.transaction(tx_hash), chain.head()
+    )  # asked together, they are one request
     if receipt is None:
         return None
-    transaction = await chain.transaction(tx_hash)
     block = await chain.block(receipt.block_number)
-    head = await chain.head()
     if transaction is None or block is None or block.hash != receipt.block_hash:
         return None
     hub = action_chain.task_execution_hub

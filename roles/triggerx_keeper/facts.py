@@ -1,5 +1,7 @@
 """What an attester finds out by itself about one task document, from its own endpoints and its own store."""
 
+import asyncio
+
 from triggerx.core.document import TaskDocument
 from triggerx.core.errors import InvalidInput
 from triggerx.core.job import JobBody, TimeTrigger
@@ -35,7 +37,10 @@ async def gather_facts(
     if action_chain is None:
         raise InvalidInput("action.chain_id", f"{document.action.chain_id} is not part of network {network.name}")
     chain = services.chain(action_chain.chain_id)
-    execution = await read_execution(chain, action_chain, document.action.tx_hash)
+    execution, seed = await asyncio.gather(
+        read_execution(chain, action_chain, document.action.tx_hash),
+        _seed(services.chain(network.l2_chain_id), document.assignment.seed_block),
+    )
     registry: RegistryEntry | None = None
     if execution is not None:
         try:
@@ -48,7 +53,7 @@ async def gather_facts(
         operators=await services.operators.active(),
         engine=engine,
         is_engine=engine is not None and await services.operators.is_engine(engine),
-        seed=await _seed(services.chain(network.l2_chain_id), document.assignment.seed_block),
+        seed=seed,
         seed_at=document.assignment.firing.index - network.timing.seed_lag_s,
         registry=registry,
         registry_hash=expected_job_hash(body),
@@ -61,10 +66,9 @@ async def gather_facts(
 
 
 async def _seed(chain: Chain, number: int) -> Seed | None:
-    block = await chain.block(number)
+    block, after = await asyncio.gather(chain.block(number), chain.block(number + 1))
     if block is None:
         return None
-    after = await chain.block(number + 1)
     return Seed(
         block_hash=block.hash, timestamp=block.timestamp, next_timestamp=None if after is None else after.timestamp
     )
