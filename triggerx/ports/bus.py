@@ -12,8 +12,8 @@ EventT = TypeVar("EventT", bound=Event)
 class Bus(Protocol):
     """Bounded and ordered for each subscriber; who falls behind loses the oldest and is told so once in the log.
 
-    Between processes an event may also be lost with a connection. A subscriber must therefore re-read the store on every
-    wake-up and at every poll interval.
+    Between processes an event may also be lost with a connection. A subscriber must therefore re-read the store on
+    every wake-up and at every poll interval.
     """
 
     async def publish(self, event: Event) -> None:
