@@ -16,14 +16,17 @@ async def test_a_document_when_put_twice_stays_as_it_was(store: Store) -> None:
     assert await store.documents.get("bafk") == b"\x00\xff"
 
 
-async def test_an_envelope_when_seen_before_is_refused_per_sender(store: Store) -> None:
-    assert await store.messages.remember(address(1), b"nonce", expires_at=NOW)
-    assert not await store.messages.remember(address(1), b"nonce", expires_at=NOW + 9)
-    assert await store.messages.remember(address(2), b"nonce", expires_at=NOW)
+async def test_an_envelope_when_seen_before_is_refused_per_sender_and_node(store: Store) -> None:
+    assert await store.messages.remember(address(1), b"nonce", node="here", expires_at=NOW)
+    assert not await store.messages.remember(address(1), b"nonce", node="here", expires_at=NOW + 9)
+    assert await store.messages.remember(address(2), b"nonce", node="here", expires_at=NOW)
+    assert await store.messages.remember(address(1), b"nonce", node="there", expires_at=NOW)
 
 
 async def test_an_envelope_when_fifty_hear_it_counts_once(store: Store) -> None:
-    heard = await asyncio.gather(*(store.messages.remember(address(1), b"nonce", expires_at=NOW) for _ in range(50)))
+    heard = await asyncio.gather(
+        *(store.messages.remember(address(1), b"nonce", node="here", expires_at=NOW) for _ in range(50))
+    )
     assert heard.count(True) == 1
 
 
@@ -39,14 +42,14 @@ async def test_kept_envelopes_when_listed_are_unexpired_newest_first(store: Stor
 
 
 async def test_expired_messages_when_forgotten_are_counted_and_the_others_stay(store: Store) -> None:
-    await store.messages.remember(address(1), b"old", expires_at=NOW - 1)
-    await store.messages.remember(address(1), b"new", expires_at=NOW)
+    await store.messages.remember(address(1), b"old", node="here", expires_at=NOW - 1)
+    await store.messages.remember(address(1), b"new", node="here", expires_at=NOW)
     await store.messages.keep(b"old", digest=hash32(1), expires_at=NOW - 1)
     await store.messages.keep(b"new", digest=hash32(2), expires_at=NOW)
     assert await store.messages.forget_expired(now=NOW) == 2
     assert await store.messages.forget_expired(now=NOW) == 0
-    assert await store.messages.remember(address(1), b"old", expires_at=NOW + 1)
-    assert not await store.messages.remember(address(1), b"new", expires_at=NOW + 1)
+    assert await store.messages.remember(address(1), b"old", node="here", expires_at=NOW + 1)
+    assert not await store.messages.remember(address(1), b"new", node="here", expires_at=NOW + 1)
     assert len(await store.messages.kept(now=0, limit=9)) == 1
 
 

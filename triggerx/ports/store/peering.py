@@ -36,10 +36,13 @@ class StoredEnvelope:
 
 
 class Messages(Protocol):
-    """Which envelopes were seen, so that none counts twice, across restarts too."""
+    """Which envelopes were seen, so that none counts twice, across restarts too; and those kept for pulls.
 
-    async def remember(self, sender: Address, nonce: bytes, *, expires_at: int) -> bool:
-        """Note an envelope's nonce; False when it was seen before."""
+    Several nodes may share a store: what is kept is kept for all, what was seen was seen by one of them.
+    """
+
+    async def remember(self, sender: Address, nonce: bytes, *, node: str, expires_at: int) -> bool:
+        """Note that the node of this peer id saw an envelope's nonce; False when it had seen it before."""
         ...
 
     async def keep(self, envelope: bytes, *, digest: Hash32, expires_at: int) -> None:

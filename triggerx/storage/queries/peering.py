@@ -41,9 +41,11 @@ class MessageQueries:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    async def remember(self, sender: Address, nonce: bytes, *, expires_at: int) -> bool:
+    async def remember(self, sender: Address, nonce: bytes, *, node: str, expires_at: int) -> bool:
         """Note an envelope's nonce; see `ports.store.Messages`."""
-        written = await self._session.execute("remember_message", sender=sender, nonce=nonce, expires_at=expires_at)
+        written = await self._session.execute(
+            "remember_message", node=node, sender=sender, nonce=nonce, expires_at=expires_at
+        )
         return written == 1
 
     async def keep(self, envelope: bytes, *, digest: Hash32, expires_at: int) -> None:

@@ -6,7 +6,7 @@ ON CONFLICT (cid) DO NOTHING
 SELECT content FROM documents WHERE cid = :cid
 
 -- name: remember_message
-INSERT INTO messages_seen (sender, nonce, expires_at) VALUES (:sender, :nonce, :expires_at)
+INSERT INTO messages_seen (node, sender, nonce, expires_at) VALUES (:node, :sender, :nonce, :expires_at)
 ON CONFLICT DO NOTHING
 
 -- name: keep_message
