@@ -7,19 +7,32 @@ from triggerx.core.job_body import static_calldata
 from triggerx.core.task import SignedAssignment
 from triggerx.core.validation import UNGUARDED_FEE_MAX_WEI
 from triggerx.evm.contracts import TaskExecutionHub
-from triggerx.evm.types import Wei
+from triggerx.evm.types import Address, Wei
+from triggerx.ports.chain import CallReverted, Chain
 
 GUARD_GAS: Final = 230_000  # executeTask beside the inner call: 158,000 to 230,000, the most at a job's first run
 UNGUARDED_GAS: Final = 100_000  # the same of executeFunction
-INNER_GAS_DEFAULT: Final = 100_000  # taken for the inner call of a job whose owner stated none
+INNER_GAS_DEFAULT: Final = 100_000  # taken for the inner call where nothing better is known
 NO_QUORUM: Final = ((), (0, 0))  # security levels 2 to 4 are attested after the action
 
 
-def build_call(body: JobBody, signed: SignedAssignment, *, gas_price: Wei) -> bytes:
+async def measure_inner_call(chain: Chain, hub: Address, body: JobBody) -> int:
+    """Return the gas that the target's call takes now, when the hub makes it.
+
+    The hub survives a target that runs out of gas, so a node's estimate of the whole leaves the target next to nothing.
+    A call that would fail gets the default: the hub then records the failure.
+    """
+    try:
+        return await chain.estimate_gas(body.action.target, static_calldata(body), sender=hub)
+    except CallReverted:
+        return INNER_GAS_DEFAULT
+
+
+def build_call(body: JobBody, signed: SignedAssignment, *, gas_price: Wei, inner_gas: int) -> bytes:
     """Build the hub's calldata for one assignment; the fee repays the performer's gas at this price, up to the cap."""
     inner = static_calldata(body)
     if body.mandate is None:
-        fee = min(UNGUARDED_FEE_MAX_WEI, (UNGUARDED_GAS + INNER_GAS_DEFAULT) * gas_price)
+        fee = min(UNGUARDED_FEE_MAX_WEI, (UNGUARDED_GAS + inner_gas) * gas_price)
         return TaskExecutionHub.executeFunction.encode(body.job_id, fee, body.action.target, inner)
     mandate = body.mandate.mandate
     gas = GUARD_GAS + (mandate.inner_gas_min or INNER_GAS_DEFAULT)

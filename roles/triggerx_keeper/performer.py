@@ -19,7 +19,7 @@ from triggerx.ports.chain import TransactionIntent, TransactionStatus
 from triggerx.ports.store.peering import Performance, PerformanceStatus
 from triggerx.role import Services, WakeUp
 from triggerx_keeper.announcements import document_hash
-from triggerx_keeper.calls import build_call
+from triggerx_keeper.calls import build_call, measure_inner_call
 from triggerx_keeper.executions import find_execution, read_execution
 from triggerx_keeper.identity import Identity
 
@@ -86,14 +86,17 @@ class Performer:
         outcome = await lane.resume(intent_id)
         if outcome is None:
             services.crash_point("keeper.before-action")
+            gas_price = await chain.gas_price()
+            inner_gas = await measure_inner_call(chain, action_chain.task_execution_hub, body)
             outcome = await lane.submit(
                 TransactionIntent(
                     intent_id=intent_id,
                     chain_id=action_chain.chain_id,
                     to=action_chain.task_execution_hub,
-                    data=build_call(body, signed, gas_price=await chain.gas_price()),
+                    data=build_call(body, signed, gas_price=gas_price, inner_gas=inner_gas),
                     deadline=order.not_after,
                     priority=body.priority,
+                    inner_gas=inner_gas,
                 )
             )
         if outcome.status is TransactionStatus.MINED and outcome.tx_hash is not None:

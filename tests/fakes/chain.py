@@ -45,6 +45,7 @@ class FakeChain:
         self.fault: RecoverableError | None = None
         self.calls: list[SeenCall] = []
         self.balances: dict[Address, int] = {}
+        self.gas_estimate: int | CallReverted = 50_000
         self.receipts: dict[Hash32, Receipt] = {}
         self.transactions: dict[Hash32, Transaction] = {}
         self._gas_price = gas_price
@@ -115,6 +116,14 @@ class FakeChain:
         result = answer(*function.decode_input(data))
         values = (result,) if len(function.outputs.components) == 1 else result
         return encode_type(function.outputs, values)
+
+    async def estimate_gas(
+        self, to: Address, data: bytes, *, sender: Address | None = None, value: Wei = Wei(0)
+    ) -> int:
+        self._check()
+        if isinstance(self.gas_estimate, CallReverted):
+            raise self.gas_estimate
+        return self.gas_estimate
 
     async def logs(self, wanted: LogFilter, *, from_block: int, to_block: int) -> tuple[Log, ...]:
         self._check()

@@ -137,13 +137,14 @@ class Reads:
         block: int | str = "latest",
     ) -> bytes:
         """Run `eth_call`; raises CallReverted. `block` is a number, `latest` or `pending`."""
-        message = {"to": to_hex(to), "data": to_hex(data)}
-        if sender is not None:
-            message["from"] = to_hex(sender)
-        if value:
-            message["value"] = hex(value)
         at = hex(block) if isinstance(block, int) else block
-        return bytes(await self.execute("eth_call", [message, at], answers.data))
+        return bytes(await self.execute("eth_call", [_message(to, data, sender, value), at], answers.data))
+
+    async def estimate_gas(
+        self, to: Address, data: bytes, *, sender: Address | None = None, value: Wei = NO_VALUE
+    ) -> int:
+        """Run `eth_estimateGas` on the latest block; raises CallReverted."""
+        return int(await self.execute("eth_estimateGas", [_message(to, data, sender, value)], answers.quantity))
 
     async def execute(self, method: str, params: Sequence[Any], decoder: Any) -> Any:
         """Ask for an execution without effect. Raises CallReverted where it failed."""
@@ -233,3 +234,12 @@ class Reads:
         """Yield every log once, in order, range after range without a gap; see `chains.logs.follow`."""
         follower = logs.Follower(self.client, self.clock, wanted, log=self._log)
         return follower.follow(self.heads(), after=after, start_block=start_block, confirmations=confirmations)
+
+
+def _message(to: Address, data: bytes, sender: Address | None, value: Wei) -> dict[str, str]:
+    message = {"to": to_hex(to), "data": to_hex(data)}
+    if sender is not None:
+        message["from"] = to_hex(sender)
+    if value:
+        message["value"] = hex(value)
+    return message

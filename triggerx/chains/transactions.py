@@ -180,7 +180,8 @@ class TransactionLane:
         ready: list[tuple[TransactionIntent, int]] = []
         for intent, found in zip(wanted, await self._simulate(wanted), strict=True):
             if isinstance(found, int):
-                ready.append((intent, found + found * self._lane.settings.gas_margin_percent // 100))
+                wanted_gas = found + intent.inner_gas
+                ready.append((intent, wanted_gas + wanted_gas * self._lane.settings.gas_margin_percent // 100))
             else:
                 del self._line.queued[intent.intent_id]
                 await settlement.settle(intent.intent_id, TransactionStatus.REFUSED, reason=found)

@@ -127,6 +127,12 @@ class Chain(Protocol):
         """Run `eth_call`; raises `CallReverted`. `block` is a number, `latest` or `pending`."""
         ...
 
+    async def estimate_gas(
+        self, to: Address, data: bytes, *, sender: Address | None = None, value: Wei = Wei(0)
+    ) -> int:
+        """Return what a transaction of this content would take now; raises `CallReverted` where it would fail."""
+        ...
+
     async def logs(self, wanted: LogFilter, *, from_block: int, to_block: int) -> tuple[Log, ...]:
         """Return the logs of an inclusive range as they stand now (they may still be reorganised away)."""
         ...
@@ -187,6 +193,9 @@ class TransactionIntent:
     deadline: int | None = None
     """Unix seconds after which it is no longer wanted."""
     priority: int = 2
+    inner_gas: int = 0
+    """What an inner call may take whose failure does not fail the transaction; it is added to the node's estimate,
+    which is the least that the transaction itself survives with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ from triggerx.core.errors import Conflict
 from triggerx.evm.abi import encode
 from triggerx.evm.types import Address, ChainId, Wei, to_hex
 from triggerx.node.clock import SystemClock
-from triggerx.ports.chain import TransactionIntent, TransactionOutcome, TransactionStatus
+from triggerx.ports.chain import CallReverted, TransactionIntent, TransactionOutcome, TransactionStatus
 from triggerx.ports.store import Store
 
 ANY = msgspec.json.Decoder()
@@ -281,3 +281,24 @@ async def test_intent_when_its_account_is_poor_then_is_refused_and_its_nonce_use
         assert (refused.status, mined.status) == (TransactionStatus.REFUSED, TransactionStatus.MINED)
         assert "insufficient funds" in refused.reason.lower()
         assert await on.reads.transaction_count(lane.address) == 1
+
+
+async def test_intent_when_it_states_inner_gas_then_that_is_added_to_the_estimate(kind: Kind, tmp_path: Path) -> None:
+    async with bench(kind, tmp_path, block_time_s=0) as on:
+        contract = await on.deploy()
+        calldata = emitter.emit(7, b"x")
+        estimate = await on.reads.estimate_gas(contract, calldata, sender=on.chain.accounts[0].address)
+        async with running(on.lane(gas_margin_percent=10)) as lane:
+            outcome = await lane.submit(intent("roomy", contract, calldata, inner_gas=100_000))
+        shown = await on.ask("eth_getTransactionByHash", to_hex(outcome.tx_hash or b""))
+        assert int(shown["gas"], 16) == (estimate + 100_000) * 110 // 100
+
+
+async def test_estimate_when_a_contract_is_the_sender_then_the_gas_or_the_revert_is_told(
+    kind: Kind, tmp_path: Path
+) -> None:
+    async with bench(kind, tmp_path, block_time_s=0) as on:
+        contract = await on.deploy()
+        assert 21_000 < await on.reads.estimate_gas(contract, emitter.emit(7), sender=contract) < 60_000
+        with pytest.raises(CallReverted):
+            await on.reads.estimate_gas(contract, emitter.revert(REFUSED), sender=contract)

@@ -187,7 +187,14 @@ def performance(number: int = 1, attempt: int = 1) -> Performance:
 
 def intent(name: str = "check-in", *, chain_id: ChainId = CHAIN) -> TransactionIntent:
     return TransactionIntent(
-        intent_id=name, chain_id=chain_id, to=address(1), data=b"\x00\xff", value=Wei(BIG), deadline=NOW, priority=1
+        intent_id=name,
+        chain_id=chain_id,
+        to=address(1),
+        data=b"\x00\xff",
+        value=Wei(BIG),
+        deadline=NOW,
+        priority=1,
+        inner_gas=200_000,
     )
 
 

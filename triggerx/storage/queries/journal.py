@@ -81,6 +81,7 @@ class TransactionQueries:
             value=str(intent.value),
             deadline=intent.deadline,
             priority=intent.priority,
+            inner_gas=intent.inner_gas,
             status=TransactionStatus.PENDING.value,
             now=now,
         )
@@ -186,6 +187,7 @@ def _without_forms(row: Row) -> SentTransaction:
             value=Wei(row.number("value")),
             deadline=row.integer_or_none("deadline"),
             priority=row.integer("priority"),
+            inner_gas=row.integer("inner_gas"),
         ),
         sender=Address(row.octets("sender")),
         nonce=row.integer_or_none("nonce"),

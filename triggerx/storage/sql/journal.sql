@@ -28,9 +28,9 @@ FROM transactions x LEFT JOIN transaction_forms f ON f.intent_id = x.intent_id
 
 -- name: insert_transaction
 INSERT INTO transactions (
-    intent_id, chain_id, sender, target, data, value, deadline, priority, status, reason, created_at
+    intent_id, chain_id, sender, target, data, value, deadline, priority, inner_gas, status, reason, created_at
 ) VALUES (
-    :intent_id, :chain_id, :sender, :target, :data, :value, :deadline, :priority, :status, '', :now
+    :intent_id, :chain_id, :sender, :target, :data, :value, :deadline, :priority, :inner_gas, :status, '', :now
 )
 ON CONFLICT (intent_id) DO NOTHING
 
