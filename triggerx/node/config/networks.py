@@ -15,7 +15,7 @@ _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
 def shipped_config_dirs() -> tuple[Path, ...]:
-    """Where our `config/` is: beside the package in a checkout, and the environment's shared data of an installation."""
+    """Where our `config/` is: beside the package in a checkout, and in the environment's shared data."""
     package = Path(__file__).resolve().parents[3]
     checkout = (package / "config",) if (package / "pyproject.toml").is_file() else ()
     return (*checkout, Path(sysconfig.get_path("data")) / "share" / "triggerx")
