@@ -39,7 +39,7 @@ async def gather_facts(
     chain = services.chain(action_chain.chain_id)
     execution, seed = await asyncio.gather(
         read_execution(chain, action_chain, document.action.tx_hash),
-        _seed(services.chain(network.l2_chain_id), document.assignment.seed_block),
+        read_seed(services.chain(network.l2_chain_id), document.assignment.seed_block),
     )
     registry: RegistryEntry | None = None
     if execution is not None:
@@ -65,7 +65,8 @@ async def gather_facts(
     )
 
 
-async def _seed(chain: Chain, number: int) -> Seed | None:
+async def read_seed(chain: Chain, number: int) -> Seed | None:
+    """Return a block as the seed of a draw, with its successor's time; None while it is not known."""
     block, after = await asyncio.gather(chain.block(number), chain.block(number + 1))
     if block is None:
         return None

@@ -3,20 +3,19 @@
 import json
 from typing import cast
 
-from triggerx.core.canonical import Json
-from triggerx.core.election import Duty, draw
+from triggerx.core.canonical import Json, canonical_json
 from triggerx.core.errors import InvalidInput, RecoverableError
 from triggerx.core.job import JobBody
-from triggerx.core.job_body import decode_body, static_calldata
+from triggerx.core.job_body import decode_body, expected_job_hash, static_calldata
 from triggerx.core.messages import AssignTask, Heard, TaskAnswer
-from triggerx.core.validation import signer_of
+from triggerx.core.validation import begins_early, check_draw, check_seed, signer_of
 from triggerx.events import AssignmentReceived
 from triggerx.evm.hub import assignment_digest, mandate_digest, task_key
 from triggerx.evm.nesting import shallow_json
 from triggerx.evm.types import checksum
 from triggerx.ports.store.peering import Performance, PerformanceStatus
 from triggerx.role import Services
-from triggerx_keeper.facts import trigger_fault
+from triggerx_keeper.facts import read_seed, trigger_fault
 from triggerx_keeper.identity import Identity
 from triggerx_keeper.registry import read_entry
 
@@ -63,7 +62,10 @@ class OrderDesk:
     async def _take(self, heard: Heard[AssignTask]) -> None:
         services, signed = self._services, heard.message.assignment
         order = signed.assignment
-        if await services.store.performances.get(order.task_key, order.attempt) is not None:
+        known = await services.store.performances.get(order.task_key, order.attempt)
+        if known is not None:
+            if known.signed != signed:
+                raise Refusal("other_order", f"attempt {order.attempt} was taken on with another order")
             return
         body = decode_body(heard.message.body)
         self._check_order(heard, body)
@@ -91,6 +93,8 @@ class OrderDesk:
             raise Refusal("task_key", "the task key is not the digest of this job and firing")
         if order.not_after <= self._services.clock.now():
             raise Refusal("expired", f"the assignment was valid until {order.not_after}")
+        if begins_early(order, signed.firing):
+            raise Refusal("too_early", "the assignment begins before its firing is due")
         fault = trigger_fault(body, signed.firing)
         if fault:
             raise Refusal("trigger_false", fault)
@@ -107,14 +111,11 @@ class OrderDesk:
 
     async def _check_election(self, heard: Heard[AssignTask]) -> None:
         services, signed = self._services, heard.message.assignment
-        by_id = {operator.operator_id: operator for operator in await services.operators.active()}
-        if not by_id.keys() >= set(signed.roster) or len(set(signed.roster)) != len(signed.roster):
-            raise Refusal("roster_unknown", "the draw was made over operators that are not active here")
-        roster = [by_id[operator_id] for operator_id in signed.roster]
-        order = signed.assignment
-        ranks = draw(roster, duty=Duty.PERFORMER, task_key=order.task_key, seed_block_hash=signed.seed_block_hash)
-        if order.attempt < 1 or not ranks or ranks[(order.attempt - 1) % len(ranks)].address != order.performer:
-            raise Refusal("election", f"the draw of attempt {order.attempt} elects somebody else")
+        seed = await read_seed(services.chain(services.network.l2_chain_id), signed.seed_block)
+        seed_at = signed.firing.index - services.network.timing.seed_lag_s
+        verdict = check_seed(signed, seed, seed_at) or check_draw(signed, await services.operators.active())
+        if verdict is not None:
+            raise Refusal(verdict.code, verdict.message)
 
     async def _check_job(self, heard: Heard[AssignTask], body: JobBody) -> None:
         services = self._services
@@ -123,11 +124,15 @@ class OrderDesk:
         entry = await read_entry(services.chain(action_chain.chain_id), action_chain, body.job_id)
         if not entry.is_active or entry.owner != body.owner:
             raise Refusal("job_inactive", "the registry knows no such active job of this owner")
+        if entry.job_hash != expected_job_hash(body):
+            raise Refusal("job_hash", "the body is not the one that was registered on chain")
         if body.mandate is None:
             return
         digest = mandate_digest(body.mandate.mandate, action_chain.chain_id, action_chain.task_execution_hub)
         if signer_of(digest, body.mandate.signature) != entry.owner:
             raise Refusal("mandate_forged", "the mandate is not signed by the job's owner")
+        if (body.mandate.mandate.job_hash, body.mandate.mandate.version) != (entry.job_hash, entry.version):
+            raise Refusal("mandate_stale", "the mandate is for another version of the job")
 
 
 def _object(content: bytes, field: str) -> dict[str, Json]:
@@ -137,4 +142,10 @@ def _object(content: bytes, field: str) -> dict[str, Json]:
         raise InvalidInput(field, f"is not JSON: {error}") from error
     if not isinstance(value, dict):
         raise InvalidInput(field, "is not a JSON object")
+    try:
+        canonical = canonical_json(value)
+    except ValueError as error:
+        raise InvalidInput(field, str(error)) from error
+    if canonical != content:
+        raise InvalidInput(field, "is not in canonical form")
     return cast("dict[str, Json]", value)

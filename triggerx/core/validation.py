@@ -4,7 +4,7 @@ Pure: what had to be looked up is in `Facts`. A fact that contradicts the docume
 is missing, late or not final is a reason to wait, never to vote no, because a no burns the task hash for ever.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -13,7 +13,8 @@ from triggerx.core.document import TaskDocument
 from triggerx.core.election import Duty, Operator, draw
 from triggerx.core.job import JobBody
 from triggerx.core.network import Network
-from triggerx.evm.hub import Assignment, assignment_digest, mandate_digest, task_key
+from triggerx.core.task import SignedAssignment
+from triggerx.evm.hub import Assignment, Firing, FiringKind, assignment_digest, mandate_digest, task_key
 from triggerx.evm.keys import recover
 from triggerx.evm.types import Address, Hash32, checksum
 
@@ -153,7 +154,9 @@ def _assignment(document: TaskDocument, facts: Facts) -> Verdict | None:
 
 
 def _window(document: TaskDocument, facts: Facts, network: Network) -> Verdict | None:
-    order = document.assignment.assignment
+    order, firing = document.assignment.assignment, document.assignment.firing
+    if begins_early(order, firing):
+        return _no("too_early", "the assignment begins before its firing is due")
     if facts.heard_at > order.not_after + network.timing.announce_grace_s:
         return _wait("announced_late", "the announcement came after the assignment's time; the next performer's counts")
     return None
@@ -161,16 +164,28 @@ def _window(document: TaskDocument, facts: Facts, network: Network) -> Verdict |
 
 def _election(document: TaskDocument, facts: Facts) -> Verdict | None:
     signed = document.assignment
-    if facts.seed is None:
+    return check_seed(signed, facts.seed, facts.seed_at) or check_draw(signed, facts.operators)
+
+
+def check_seed(signed: SignedAssignment, seed: Seed | None, seed_at: int) -> Verdict | None:
+    """Say what is wrong with the draw's seed block, of which `seed` is known here; None when nothing is.
+
+    The firing fixes the last block not after `seed_at`, so that no engine picks a block that elects whom it likes.
+    """
+    if seed is None:
         return _wait("seed_unknown", f"block {signed.seed_block} is not known here yet")
-    seed = facts.seed
     if seed.block_hash != signed.seed_block_hash:
         return _wait("seed_not_canonical", f"block {signed.seed_block} has another hash here")
-    is_too_new = seed.timestamp > facts.seed_at and signed.seed_block > 0
-    is_too_old = seed.next_timestamp is not None and seed.next_timestamp <= facts.seed_at
+    is_too_new = seed.timestamp > seed_at and signed.seed_block > 0
+    is_too_old = seed.next_timestamp is not None and seed.next_timestamp <= seed_at
     if is_too_new or is_too_old:
         return _no("wrong_seed", f"block {signed.seed_block} is not the one this firing fixes")
-    by_id = {operator.operator_id: operator for operator in facts.operators}
+    return None
+
+
+def check_draw(signed: SignedAssignment, operators: Sequence[Operator]) -> Verdict | None:
+    """Repeat the draw among the active operators; None when it elects the assignment's performer."""
+    by_id = {operator.operator_id: operator for operator in operators}
     if len(set(signed.roster)) != len(signed.roster) or not by_id.keys() >= set(signed.roster):
         return _wait("roster_unknown", "the draw was made over operators that are not active here")
     roster = [by_id[operator_id] for operator_id in signed.roster]
@@ -259,6 +274,11 @@ def _executor(document: TaskDocument, facts: Facts, network: Network) -> Verdict
     if facts.heard_at <= order.not_after + network.timing.announce_grace_s:
         return _wait("adopted_early", "the action's own performer may still announce it")
     return None
+
+
+def begins_early(order: Assignment, firing: Firing) -> bool:
+    """Whether an assignment would let a time job's action happen before the firing is due."""
+    return firing.kind == FiringKind.TIME and order.not_before < firing.index
 
 
 def signer_of(digest: Hash32, signature: bytes) -> Address | None:

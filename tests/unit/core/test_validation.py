@@ -98,6 +98,12 @@ def attempt_of_another(s: Sample) -> Sample:
     )(s)
 
 
+def too_early(s: Sample) -> Sample:
+    """An order that the engine signed for a moment before the firing is due."""
+    signed = s.document.assignment
+    return document(assignment=replace(signed, assignment=replace(signed.assignment, not_before=DUE - 1)))(s)
+
+
 REJECTED: list[tuple[str, Change]] = [
     ("other_network", document(attestation_center=HUB)),
     ("other_network", document(attestation_chain_id=ChainId(1))),
@@ -111,6 +117,7 @@ REJECTED: list[tuple[str, Change]] = [
         "inactive_performer",
         lambda s: facts(operators=tuple(o for o in OPERATORS if o.address != s.document.performer))(s),
     ),
+    ("too_early", too_early),
     ("election", attempt_of_another),
     ("wrong_seed", facts(seed=Seed(block_hash=SEED_HASH, timestamp=DUE - 3, next_timestamp=DUE - 1))),
     ("wrong_seed", facts(seed=Seed(block_hash=SEED_HASH, timestamp=DUE - 9, next_timestamp=DUE - 4))),
