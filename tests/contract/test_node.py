@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import ClassVar, NoReturn
@@ -12,14 +12,15 @@ import pytest
 
 from tests.fakes.log import RecordingLog
 from tests.fakes.rpc_server import chain_id_server
+from tests.postgres import PostgresServer
 from triggerx.core.errors import ConfigurationError, UnavailableError, UnrecoverableError
 from triggerx.core.job import JobId
 from triggerx.core.network import Network
-from triggerx.events import JobCreated
+from triggerx.events import JobChanged, JobCreated
 from triggerx.evm.keys import PrivateKey
 from triggerx.evm.types import ZERO_ADDRESS, ChainId
 from triggerx.node import build, discovery
-from triggerx.node.config import ChainConfig, Config, Table
+from triggerx.node.config import ChainConfig, Config, StoreConfig, Table
 from triggerx.node.keys import KeySigner, OperatorSigner
 from triggerx.node.node import NodeSettings, running_node
 from triggerx.node.serve import keeper_beside
@@ -82,6 +83,10 @@ def settings(directory: Path, rpc_url: str, **tables: Table) -> NodeSettings:
     return NodeSettings(config=config, roles=("listener",), log=RecordingLog())
 
 
+def on_postgres(made: NodeSettings, url: str) -> NodeSettings:
+    return replace(made, config=replace(made.config, store=StoreConfig(url=url)))
+
+
 def said(made: NodeSettings) -> RecordingLog:
     assert isinstance(made.log, RecordingLog)
     return made.log
@@ -106,6 +111,36 @@ async def test_nodes_when_two_run_in_one_process_then_they_share_nothing(tmp_pat
         assert one.services.peers.peer_id != other.services.peers.peer_id
         await one.services.store.documents.put("cid", b"content", now=1)
         assert await other.services.store.documents.get("cid") is None
+
+
+async def test_nodes_when_they_share_a_postgres_store_then_one_finds_the_facts_and_hears_the_events_of_the_other(
+    tmp_path: Path, rpc_url: str, postgres_server: PostgresServer
+) -> None:
+    url = await postgres_server.new_database(is_empty=True)
+    first, second = (
+        on_postgres(settings(tmp_path / "a", rpc_url), url),
+        on_postgres(settings(tmp_path / "b", rpc_url), url),
+    )
+    async with (
+        running_node(first) as one,
+        running_node(second) as other,
+        other.services.bus.subscribe(JobChanged) as changed,
+    ):
+        await one.services.store.documents.put("cid", b"content", now=1)
+        await one.services.bus.publish(JobChanged(JobId(7)))
+        assert await anext(changed) == JobChanged(JobId(7))
+        assert await other.services.store.documents.get("cid") == b"content"
+    assert said(first).events("error") == said(second).events("error") == []
+
+
+async def test_node_when_its_store_is_postgres_then_its_data_directory_is_its_own_still(
+    tmp_path: Path, rpc_url: str, postgres_server: PostgresServer
+) -> None:
+    url = await postgres_server.new_database(is_empty=True)
+    async with running_node(on_postgres(settings(tmp_path, rpc_url), url)):
+        with pytest.raises(UnavailableError, match="is in use by the process"):
+            async with running_node(on_postgres(settings(tmp_path, rpc_url), url)):
+                pass
 
 
 async def test_node_when_a_role_fails_for_good_then_the_body_is_cancelled_and_the_error_raised(
@@ -207,7 +242,9 @@ async def test_service_when_its_closing_fails_by_a_timeout_of_its_own_then_that_
 
 
 def test_keeper_when_it_runs_beside_an_engine_then_it_is_a_node_of_its_own(tmp_path: Path, rpc_url: str) -> None:
-    made = keeper_beside(settings(tmp_path, rpc_url), bootstrap=("/ip4/127.0.0.1/tcp/1/p2p/Q",))
+    core = on_postgres(settings(tmp_path, rpc_url), "postgresql://postgres@127.0.0.1/core")
+    made = keeper_beside(core, bootstrap=("/ip4/127.0.0.1/tcp/1/p2p/Q",))
     assert (made.roles, made.name, made.config.data_dir) == (("keeper",), "keeper", tmp_path / "keeper")
+    assert made.config.store == StoreConfig()
     assert made.config.peers.listen == ("/ip4/127.0.0.1/tcp/0",)
     assert made.config.peers.bootstrap == ("/ip4/127.0.0.1/tcp/1/p2p/Q",)

@@ -31,6 +31,7 @@ from triggerx.p2p.identity import load_or_create_identity
 from triggerx.p2p.nexus import Nexus, open_peers
 from triggerx.p2p.services import PeersServices
 from triggerx.p2p.settings import PeersSettings
+from triggerx.ports.bus import Bus
 from triggerx.ports.log import Log
 from triggerx.ports.notifier import Notifier
 from triggerx.ports.signer import AttesterSigner, Signer
@@ -80,7 +81,7 @@ async def opened_services(settings: NodeSettings) -> AsyncIterator[Opened]:
     config, clock = settings.config, settings.clock
     network = _network(config)
     log = settings.node_log()
-    _make_data_dir(config.data_dir)
+    make_data_dir(config.data_dir)
     engine_signer, keeper_signer = _signers(settings)
     await check_endpoints(config.chains, network, log)
     async with AsyncExitStack() as stack:
@@ -89,6 +90,7 @@ async def opened_services(settings: NodeSettings) -> AsyncIterator[Opened]:
             return await stack.enter_async_context(Closing(name, context, log))
 
         store = await opened("store", _store(config, moved=settings.has_moved))
+        bus = await opened("bus", _bus(settings, log))
         chains: dict[ChainId, Reads] = {}
         for chain_id, chain in config.chains.items():
             client = await opened(f"chain {chain_id}", RpcClient(chain.rpc_urls, chain_id=chain_id, log=log))
@@ -110,7 +112,7 @@ async def opened_services(settings: NodeSettings) -> AsyncIterator[Opened]:
             clock=clock,
             chance=settings.chance,
             log=log,
-            bus=LocalBus(log),
+            bus=bus,
             store=store,
             chains=chains,
             transactions=lanes,
@@ -131,7 +133,8 @@ def _network(config: Config) -> Network:
     return config.network
 
 
-def _make_data_dir(directory: Path) -> None:
+def make_data_dir(directory: Path) -> None:
+    """Make the directory where it is absent; raises `ConfigurationError` when this user cannot make or write it."""
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -160,10 +163,27 @@ def _signers(settings: NodeSettings) -> tuple[Signer | None, AttesterSigner | No
 @asynccontextmanager
 async def _store(config: Config, *, moved: bool) -> AsyncIterator[Store]:
     """The store, and the lock of the data directory with it."""
-    address = config.store.url or config.data_dir / STORE_FILE
     with locked(config.data_dir) if config.store.url else nullcontext():
-        async with open_store(address, moved=moved) as store:
+        async with open_store(store_address(config), moved=moved) as store:
             yield store
+
+
+def store_address(config: Config) -> str | Path:
+    """Where the node's facts are: its Postgres database, or the SQLite file of its data directory."""
+    return config.store.url or config.data_dir / STORE_FILE
+
+
+@asynccontextmanager
+async def _bus(settings: NodeSettings, log: Log) -> AsyncIterator[Bus]:
+    """The bus as far as the store reaches: SQLite is one process's, Postgres may be that of several."""
+    url = settings.config.store.url
+    if not url:
+        yield LocalBus(log)
+        return
+    from triggerx.bus.postgres import postgres_bus  # noqa: PLC0415 - only who uses it loads asyncpg
+
+    async with postgres_bus(url, log=log, clock=settings.clock, chance=settings.chance) as bus:
+        yield bus
 
 
 @asynccontextmanager

@@ -8,6 +8,7 @@ import asyncio
 import re
 from dataclasses import replace
 
+from triggerx.node.config import StoreConfig
 from triggerx.node.node import NodeSettings, running_node
 
 KEEPER = "keeper"
@@ -28,13 +29,16 @@ async def serve(settings: NodeSettings) -> None:
 
 
 def keeper_beside(settings: NodeSettings, *, bootstrap: tuple[str, ...]) -> NodeSettings:
-    """The keeper's node: a folder of the data directory, free ports of the same hosts, the core node to start from."""
+    """The keeper's node: a folder of the data directory, free ports of the same hosts, the core node to start from.
+
+    Its store is SQLite there, whatever the core's is: what a keeper has voted is nobody else's.
+    """
     config = settings.config
     listen = tuple(re.sub(r"/(tcp|udp)/\d+", r"/\1/0", address) for address in config.peers.listen)
     peers = replace(config.peers, listen=listen, announce=(), bootstrap=(*config.peers.bootstrap, *bootstrap))
     return replace(
         settings,
-        config=replace(config, data_dir=config.data_dir / KEEPER, peers=peers),
+        config=replace(config, data_dir=config.data_dir / KEEPER, store=StoreConfig(), peers=peers),
         roles=(KEEPER,),
         name=KEEPER,
         engine_signer=None,

@@ -28,7 +28,8 @@ class StoreConfig:
     """Where the node keeps its facts."""
 
     url: str = ""
-    """Empty: SQLite in the data directory. Or postgresql://USER@HOST:PORT/DATABASE."""
+    """Empty: SQLite in the data directory, for one process. Or postgresql://USER@HOST:PORT/DATABASE: roles may then run
+    as several processes on one database, each with a data directory of its own, and wake each other through it."""
 
     def __post_init__(self) -> None:
         if self.url and not self.url.startswith(("postgresql://", "postgres://")):

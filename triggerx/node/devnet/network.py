@@ -18,7 +18,7 @@ from triggerx.evm.types import checksum
 from triggerx.http.auth import issue_key
 from triggerx.node.clock import SystemClock
 from triggerx.node.config import Config, Table
-from triggerx.node.config.tables import ChainConfig, PeersConfig
+from triggerx.node.config.tables import ChainConfig, PeersConfig, StoreConfig
 from triggerx.node.devnet.ground import Ground, development_ground
 from triggerx.node.keys import KeySigner, OperatorSigner
 from triggerx.node.node import Node, NodeSettings, running_node
@@ -50,9 +50,12 @@ async def running_devnet(options: DevnetOptions, data_dir: Path, log: Log) -> As
     async with AsyncExitStack() as stack:
         ground = await stack.enter_async_context(development_ground(options, clock, log))
         base = options.config or Config(data_dir=data_dir)
+        if base.store.url:
+            log.warning("store.url is not used", reason="each node of a development network has a store of its own")
         config = replace(
             base,
             network=ground.network,
+            store=StoreConfig(),
             chains={chain_id: ChainConfig(rpc_urls=(url,)) for chain_id, url in ground.rpc_urls.items()},
         )
         core = await stack.enter_async_context(running_node(_core_settings(options, config, ground, data_dir, log)))
