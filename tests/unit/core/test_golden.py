@@ -1,4 +1,4 @@
-"""The golden task of `tests/vectors/task.json`: a change of any of its values splits the network and needs a version."""
+"""The golden task of `tests/vectors/task.json`: whoever changes one of its values splits the network."""
 
 import json
 from pathlib import Path
