@@ -356,6 +356,7 @@ def lock(arguments: list[str]) -> int:
             "runtime.txt": ["pyproject.toml"],
             "dev.txt": ["pyproject.toml", "--extra", "dev", "--constraint", "requirements/runtime.txt"],
             "vyper.txt": ["requirements/vyper.in"],
+            "bench.txt": ["requirements/bench.in", "--constraint", "requirements/dev.txt"],
         }
         for name, source in sources.items():
             say(f"locking requirements/{name}")

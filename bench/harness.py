@@ -47,7 +47,7 @@ class Measure:
     @property
     def is_met(self) -> bool:
         """Whether limit and least ratio both hold; what could not be measured is not met."""
-        if self.ours is None or math.isnan(self.ours):
+        if self.ours is None or not math.isfinite(self.ours):
             return False
         if self.limit is not None and not (self.ours >= self.limit if self.is_more_better else self.ours <= self.limit):
             return False
