@@ -34,19 +34,20 @@ class AnnouncementIntake:
         """Take announcements in, for ever."""
         async with asyncio.TaskGroup() as group, self._services.peers.announcements(TaskPerformed) as heard:
             async for announcement in heard:
+                heard_at = self._services.clock.now()
                 await self._slots.acquire()
-                group.create_task(self._take(announcement), name="keeper.announcement")
+                group.create_task(self._take(announcement, heard_at), name="keeper.announcement")
         raise UnrecoverableError("the announcements ended, which they may not")
 
-    async def _take(self, announcement: Heard[TaskPerformed]) -> None:
+    async def _take(self, announcement: Heard[TaskPerformed], heard_at: int) -> None:
         try:
-            await self._keep(announcement)
+            await self._keep(announcement, heard_at)
         except (RecoverableError, InvalidInput) as error:
             self._log.warning("announcement ignored", sender=checksum(announcement.sender), reason=str(error))
         finally:
             self._slots.release()
 
-    async def _keep(self, announcement: Heard[TaskPerformed]) -> None:
+    async def _keep(self, announcement: Heard[TaskPerformed], heard_at: int) -> None:
         services, message = self._services, announcement.message
         document = (await self._fetch(message.cid, announcement.peer_id)).document
         digest = document_hash(document, message.cid)
@@ -54,6 +55,8 @@ class AnnouncementIntake:
             raise InvalidInput("tp_signature", "is not the performer's over this document's task hash")
         if document.assignment.assignment.task_key != message.task_key:
             raise InvalidInput("task_key", "is not the document's")
+        if document.action.tx_hash != message.execution_tx_hash:
+            raise InvalidInput("execution_tx_hash", "is not the document's")
         announced = AnnouncedDocument(
             task_key=message.task_key,
             task_hash=digest,
@@ -61,7 +64,7 @@ class AnnouncementIntake:
             performer=document.performer,
             execution_tx_hash=document.action.tx_hash,
             tp_signature=message.tp_signature,
-            heard_at=services.clock.now(),
+            heard_at=heard_at,
         )
         is_new = await services.store.votes.announce(announced)
         if is_new:
@@ -78,7 +81,4 @@ class AnnouncementIntake:
 
 def document_hash(document: TaskDocument, cid: str) -> Hash32:
     """Return the Attestation Center's task hash of a document; `data` is the CID's ASCII."""
-    job_type = document.body["task_definition_id"]
-    if not isinstance(job_type, int):
-        raise InvalidInput("body.task_definition_id", "is not a number")
-    return task_hash(proof_of_task(document), cid.encode("ascii"), document.performer, job_type)
+    return task_hash(proof_of_task(document), cid.encode("ascii"), document.performer, document.task_definition_id)

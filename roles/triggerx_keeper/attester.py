@@ -134,14 +134,11 @@ class Attester:
 
 def ballot_message(document: TaskDocument, cid: str, *, is_approved: bool) -> bytes:
     """Return the message under `TASKS_DOMAIN` that a vote on this document signs (AttestationCenter.submitTask)."""
-    job_type = document.body["task_definition_id"]
-    if not isinstance(job_type, int):
-        raise InvalidInput("body.task_definition_id", "is not a number")
     digest = vote_hash(
         proof_of_task(document),
         cid.encode("ascii"),
         document.performer,
-        job_type,
+        document.task_definition_id,
         document.attestation_center,
         document.attestation_chain_id,
         is_approved,
