@@ -10,7 +10,7 @@ from triggerx.evm.abi import DecodeError
 from triggerx.evm.contracts import AttestationCenter
 from triggerx.evm.tasks import task_hash
 from triggerx.evm.types import Address
-from triggerx.ports.chain import Log, LogFilter
+from triggerx.ports.chain import Log, LogFilter, ReorgBeyondConfirmations
 from triggerx.role import Services
 from triggerx_keeper.attester import VOTE_WITHIN_S
 
@@ -25,11 +25,15 @@ class Outcomes:
         self._log = services.log.bind(loop="keeper.outcomes")
 
     async def run(self) -> NoReturn:
-        """Follow, for ever; nothing is kept but the outcomes, so it begins anew after a failure."""
+        """Follow, for ever; nothing is kept but the outcomes, so it begins anew after a failure.
+
+        A decision that is reorganised away from below the confirmations stays closed here: the engine has the action
+        announced again.
+        """
         while True:
             try:
                 await self._follow()
-            except RecoverableError as error:
+            except (RecoverableError, ReorgBeyondConfirmations) as error:
                 self._log.warning("decisions are not followed", reason=str(error))
             await self._services.clock.sleep(PAUSE_S)
 
