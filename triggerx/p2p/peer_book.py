@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from triggerx.core.errors import InvalidInput
+from triggerx.evm.nesting import shallow_json
 from triggerx.evm.types import Address, parse_address, to_hex
 from triggerx.p2p.settings import KNOWN_PEERS_MAX
 from triggerx.ports.log import Log
@@ -60,7 +61,7 @@ class PeerBook:
         if self._path is None or not self._path.exists():
             return
         try:
-            for row in json.loads(self._path.read_text()):
+            for row in json.loads(shallow_json(self._path.read_text())):
                 self.note(_parse(row))
         except (OSError, ValueError, KeyError, TypeError, RecursionError, InvalidInput) as error:
             self._log.warning("peer book is unreadable and begun anew", path=str(self._path), error=repr(error))

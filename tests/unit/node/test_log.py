@@ -105,13 +105,13 @@ def test_libraries_when_they_log_then_it_goes_through_the_log_from_warning_on(ro
     log, stream = make("json", level="debug")
     route_libraries(log)
     logging.getLogger("aiohttp.access").info("quiet")
-    logging.getLogger("libp2p.host").warning("slow %s", "peer")
+    logging.getLogger("multiaddr.codecs").warning("slow %s", "peer")
     try:
         int("broken")
     except ValueError:
         logging.getLogger("trio").exception("crashed")
     first, second = (json.loads(line) for line in stream.getvalue().splitlines())
-    assert (first["level"], first["library"], first["message"]) == ("warning", "libp2p.host", "slow peer")
+    assert (first["level"], first["library"], first["message"]) == ("warning", "multiaddr.codecs", "slow peer")
     assert second["level"] == "error"
     assert second["error"].startswith("ValueError(")
     assert "test_log.py" in second["traceback"]
