@@ -4,15 +4,19 @@ from aiohttp import web
 
 from triggerx.core.errors import InvalidInput
 from triggerx.core.job_fields import read_flag, read_integer, read_text
-from triggerx.evm.types import checksum, parse_address
-from triggerx.http.auth import RATE_LIMIT_DEFAULT, RATE_LIMIT_MAX, issue_key
+from triggerx.http.auth import (
+    OWNER_BYTES_MAX,
+    RATE_LIMIT_DEFAULT,
+    RATE_LIMIT_MAX,
+    issue_key,
+    parse_owner,
+    parse_scopes,
+)
 from triggerx.http.json import json_response, read_json
 from triggerx.ports.store.accounts import ApiKey, Scope
 from triggerx.role import Services
 from triggerx_librarian.formats import iso
 from triggerx_librarian.parameters import object_of, row_id_in
-
-OWNER_BYTES_MAX = 128  # an address or an application's name
 
 
 class AdminKeys:
@@ -27,7 +31,7 @@ class AdminKeys:
         text, key = await issue_key(
             self._services.store.api_keys,
             self._services.chance,
-            owner=_owner(read_text(raw, "owner", bytes_max=OWNER_BYTES_MAX)),
+            owner=parse_owner(read_text(raw, "owner", bytes_max=OWNER_BYTES_MAX)),
             scopes=_scopes(raw.get("scopes")),
             rate_limit=read_integer(raw, "rate_limit", low=1, high=RATE_LIMIT_MAX, default=RATE_LIMIT_DEFAULT),
             now=self._services.clock.now(),
@@ -37,7 +41,7 @@ class AdminKeys:
 
     async def by_owner(self, request: web.Request) -> web.Response:
         """GET /admin/api-keys?owner=: an owner's keys, without their texts."""
-        owner = _owner(read_text(request.query, "owner", bytes_max=OWNER_BYTES_MAX))
+        owner = parse_owner(read_text(request.query, "owner", bytes_max=OWNER_BYTES_MAX))
         keys = await self._services.store.api_keys.list_by_owner(owner)
         return json_response({"api_keys": [_row(key) for key in keys]})
 
@@ -59,26 +63,10 @@ class AdminKeys:
         return json_response({"api_key_id": api_key_id, "is_active": is_active})
 
 
-def _owner(text: str) -> str:
-    """An address in its checksummed form, or a name that cannot be taken for one."""
-    name = text.strip()
-    if not name:
-        raise InvalidInput("owner", "is empty")
-    if not name.lower().startswith("0x"):
-        return name
-    try:
-        return checksum(parse_address(name))
-    except ValueError as error:
-        raise InvalidInput("owner", str(error)) from error
-
-
 def _scopes(value: object) -> frozenset[Scope]:
-    if not isinstance(value, list) or not value:
+    if not isinstance(value, list):
         raise InvalidInput("scopes", f"expected a list of {', '.join(scope.value for scope in Scope)}")
-    for item in value:
-        if item not in set(Scope):
-            raise InvalidInput("scopes", f"expected {', '.join(scope.value for scope in Scope)}, got {item!r}")
-    return frozenset(Scope(item) for item in value)
+    return parse_scopes(value)
 
 
 def _row(key: ApiKey) -> dict[str, object]:

@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from triggerx.cli import config, run
+from triggerx.cli import api_key, config, run
 from triggerx.core.errors import RecoverableError, TriggerxError, UnrecoverableError
 
 _UNAVAILABLE = 69
@@ -25,6 +25,7 @@ app = typer.Typer(
 app.command("run", short_help="Run a node's roles, or a whole development network.")(run.run)
 app.command("demo", short_help="Take one job through a development network.")(run.demo)
 app.add_typer(config.app, name="config")
+app.add_typer(api_key.app, name="api-key")
 
 
 @app.command("version")

@@ -12,6 +12,7 @@ from typing import Final
 from aiohttp import web
 
 from triggerx.core.errors import InvalidInput
+from triggerx.evm.types import checksum, parse_address
 from triggerx.http.problems import Problem, ProblemError, refuse
 from triggerx.ports.clock import Chance
 from triggerx.ports.store.accounts import ApiKey, ApiKeys, Scope
@@ -22,6 +23,9 @@ RATE_LIMIT_DEFAULT: Final = 600  # requests a minute: ten a second carries a bus
 RATE_LIMIT_MAX: Final = 600_000
 TOUCH_AFTER_S: Final = 60  # `last_used` is a date for people; it costs at most one write a minute and key
 
+OWNER_BYTES_MAX: Final = 128  # an address or an application's name
+
+_BARE_ADDRESS: Final = re.compile(r"[0-9a-fA-F]{40}")
 _KEY: Final = re.compile(r"tgx_[0-9a-f]{64}")
 _SCHEME: Final = "bearer "
 
@@ -49,13 +53,47 @@ async def issue_key(
 
     `owner` is a checksummed address, or the name of an application that acts for many users; the rate is per minute.
     """
-    if not 1 <= rate_limit <= RATE_LIMIT_MAX:
-        raise InvalidInput("rate_limit", f"expected 1 to {RATE_LIMIT_MAX} requests a minute, got {rate_limit}")
+    check_rate_limit(rate_limit)
     text = new_key(chance)
     row = await keys.insert(
         digest=digest_of(text), owner=owner, scopes=frozenset(scopes), rate_limit=rate_limit, now=now
     )
     return text, row
+
+
+def check_rate_limit(per_minute: int) -> None:
+    """Raise `InvalidInput` for a limit no key may have."""
+    if not 1 <= per_minute <= RATE_LIMIT_MAX:
+        raise InvalidInput("rate_limit", f"expected 1 to {RATE_LIMIT_MAX} requests a minute, got {per_minute}")
+
+
+def parse_owner(text: str) -> str:
+    """Read a key's owner: an address in its checksummed form, or a name that cannot be taken for one."""
+    name = text.strip()
+    if not name:
+        raise InvalidInput("owner", "is empty: expected an address, or an application's name")
+    if not name.isprintable() or len(name.encode()) > OWNER_BYTES_MAX:
+        raise InvalidInput("owner", f"expected at most {OWNER_BYTES_MAX} bytes that can be printed")
+    if _BARE_ADDRESS.fullmatch(name):
+        raise InvalidInput("owner", f"{name} looks like an address: write it with 0x before it")
+    if not name.lower().startswith("0x"):
+        return name
+    try:
+        return checksum(parse_address(name))
+    except ValueError as error:
+        raise InvalidInput("owner", str(error)) from error
+
+
+def parse_scopes(names: Iterable[object]) -> frozenset[Scope]:
+    """Read the names of scopes, at least one."""
+    known = ", ".join(scope.value for scope in Scope)
+    scopes = tuple(names)
+    if not scopes:
+        raise InvalidInput("scopes", f"expected some of {known}")
+    for name in scopes:
+        if not isinstance(name, str) or name not in set(Scope):
+            raise InvalidInput("scopes", f"expected some of {known}, got {name!r}")
+    return frozenset(Scope(name) for name in scopes if isinstance(name, str))
 
 
 def key_text(request: web.Request) -> str | None:

@@ -12,9 +12,18 @@ from triggerx.core.errors import UnavailableError
 LOCK_FILE: Final = "store.lock"
 
 
+class DirectoryInUse(UnavailableError):
+    """Another process holds the data directory; `holder` is its process id as text."""
+
+    def __init__(self, directory: Path, holder: str) -> None:
+        super().__init__(f"{directory} is in use by the process {holder}: stop it, or name another data directory")
+        self.directory = directory
+        self.holder = holder
+
+
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Hold the directory; raises `UnavailableError` naming the process that has it.
+    """Hold the directory; raises `DirectoryInUse` naming the process that has it.
 
     The kernel gives the lock back when the process ends, so a stale file is harmless; its text is the holder's pid.
     """
@@ -24,9 +33,7 @@ def locked(directory: Path) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
-            raise UnavailableError(
-                f"{directory} is in use by the process {holder}: stop it, or name another data directory"
-            ) from error
+            raise DirectoryInUse(directory, holder) from error
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield

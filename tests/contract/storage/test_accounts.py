@@ -97,5 +97,6 @@ async def test_a_key_when_turned_off_says_so_and_an_unknown_one_is_not_found(sto
 
 async def test_keys_when_listed_are_their_owners(store: Store) -> None:
     first, second = await new_key(store, b"1"), await new_key(store, b"2")
-    await new_key(store, b"3", owner="somebody else")
+    third = await new_key(store, b"3", owner="somebody else")
     assert await store.api_keys.list_by_owner("front end") == (first, second)
+    assert await store.api_keys.list_all() == (first, second, third)

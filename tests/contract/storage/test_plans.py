@@ -14,7 +14,7 @@ from triggerx.storage.statements import Statement, statements
 
 STORAGE = Path(__file__).resolve().parents[3] / "triggerx" / "storage"
 # Lists of everything, and the newest of everything: they walk the primary key, from its end with a limit.
-WALKS = {"all_keepers", "recent_tasks", "kept_messages"}
+WALKS = {"all_api_keys", "all_keepers", "recent_tasks", "kept_messages"}
 PLANNED = {name: found for name, found in statements().items() if name != "create_meta"}
 
 

@@ -83,6 +83,10 @@ class ApiKeys(Protocol):
         """Turn a key on or off; raises `NotFound`."""
         ...
 
+    async def list_all(self) -> Sequence[ApiKey]:
+        """Return every key by id, those that were turned off too."""
+        ...
+
     async def list_by_owner(self, owner: str) -> Sequence[ApiKey]:
         """Return an owner's keys."""
         ...

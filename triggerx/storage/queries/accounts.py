@@ -70,6 +70,10 @@ class ApiKeyQueries:
         if await self._session.execute("set_api_key_active", api_key_id=api_key_id, is_active=is_active) == 0:
             raise NotFound(f"there is no API key {api_key_id} in the store")
 
+    async def list_all(self) -> Sequence[ApiKey]:
+        """Return every key."""
+        return tuple(_api_key(row) for row in await self._session.fetch_all("all_api_keys"))
+
     async def list_by_owner(self, owner: str) -> Sequence[ApiKey]:
         """Return an owner's keys."""
         return tuple(_api_key(row) for row in await self._session.fetch_all("api_keys_of_owner", owner=owner))

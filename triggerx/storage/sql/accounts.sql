@@ -37,5 +37,8 @@ WHERE api_key_id = :api_key_id AND (last_used IS NULL OR last_used < :now)
 -- name: set_api_key_active
 UPDATE api_keys SET is_active = :is_active WHERE api_key_id = :api_key_id
 
+-- name: all_api_keys
+SELECT * FROM api_keys ORDER BY api_key_id
+
 -- name: api_keys_of_owner
 SELECT * FROM api_keys WHERE owner = :owner ORDER BY api_key_id
