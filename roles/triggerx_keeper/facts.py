@@ -76,10 +76,14 @@ async def read_seed(chain: Chain, number: int) -> Seed | None:
 
 
 async def _claimed_by(services: Services, announced: AnnouncedDocument) -> Hash32 | None:
-    """Return another task key whose earlier document names the same transaction."""
+    """Return another task key whose earlier document names the same transaction, announced by the same performer.
+
+    What others claim says nothing: only its own sender can be believed to have done an action, so that a stranger who
+    announces an action first spoils nobody's document.
+    """
     for other in await services.store.votes.announced_with(announced.execution_tx_hash):
         if other.task_hash == announced.task_hash:
             return None
-        if other.task_key != announced.task_key:
+        if other.task_key != announced.task_key and other.performer == announced.performer:
             return other.task_key
     return None
