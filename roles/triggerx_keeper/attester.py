@@ -19,7 +19,8 @@ from triggerx_keeper.shelf import Shelf
 PHASE = "attestation"
 JUDGED_AT_ONCE = 16  # each holds a handful of RPC requests open
 VOTE_WITHIN_S = 600  # a document nobody could judge or settle for so long is over
-WAITING_POLL_S = 0.5  # how soon a document that waits for the chain is looked at again
+WAITING_POLL_S = 0.5  # how soon a document that waits for the chain is looked at again, while it is new
+WAITING_SHARE = 8  # later once in this share of its age: some fifty looks in all, whatever a stranger announces
 LISTEN_FIRST_S = 2.0  # own votes that the store does not know are heard (by gossip or pull) before the first vote
 POINT_BYTES = 32
 
@@ -34,6 +35,7 @@ class Attester:
         self._poll_s = poll_s
         self._busy: set[Hash32] = set()
         self._settled: set[Hash32] = set()
+        self._look_at: dict[Hash32, float] = {}
         self._slots = asyncio.Semaphore(JUDGED_AT_ONCE)
         self._log = services.log.bind(loop="keeper.attester")
 
@@ -45,13 +47,29 @@ class Attester:
             group.create_task(wake_up.listen(), name="keeper.attester.listen")
             while True:
                 documents = await self._services.store.votes.open_documents()
-                self._settled &= {announced.task_hash for announced in documents}
-                waiting = [d for d in documents if d.task_hash not in self._settled]
-                for announced in waiting:
-                    if announced.task_hash not in self._busy:
+                self._forget({announced.task_hash for announced in documents})
+                for announced in documents:
+                    if self._is_due(announced):
                         self._busy.add(announced.task_hash)
                         group.create_task(self._work(announced), name=f"keeper.judge.{announced.task_hash.hex()[:8]}")
-                await wake_up.wait(WAITING_POLL_S if waiting else self._poll_s)
+                is_waiting = any(announced.task_hash not in self._settled for announced in documents)
+                await wake_up.wait(WAITING_POLL_S if is_waiting else self._poll_s)
+
+    def _forget(self, still_open: set[Hash32]) -> None:
+        self._settled &= still_open
+        for task_hash in self._look_at.keys() - still_open:
+            del self._look_at[task_hash]
+
+    def _is_due(self, announced: AnnouncedDocument) -> bool:
+        task_hash = announced.task_hash
+        if task_hash in self._busy:
+            return False
+        if self._age_s(announced) > VOTE_WITHIN_S:
+            return True
+        return task_hash not in self._settled and self._services.clock.monotonic() >= self._look_at.get(task_hash, 0.0)
+
+    def _age_s(self, announced: AnnouncedDocument) -> int:
+        return self._services.clock.now() - announced.heard_at
 
     async def _work(self, announced: AnnouncedDocument) -> None:
         try:
@@ -63,11 +81,13 @@ class Attester:
             self._settled.add(announced.task_hash)
             self._log.warning("no vote", task_hash=announced.task_hash, reason=str(error))
         finally:
+            pause_s = max(WAITING_POLL_S, self._age_s(announced) / WAITING_SHARE)
+            self._look_at[announced.task_hash] = self._services.clock.monotonic() + pause_s
             self._busy.discard(announced.task_hash)
 
     async def _attest(self, announced: AnnouncedDocument) -> None:
         services = self._services
-        if services.clock.now() > announced.heard_at + VOTE_WITHIN_S:
+        if self._age_s(announced) > VOTE_WITHIN_S:
             await services.store.votes.close(announced.task_hash, "expired")
             return
         operator = await self._identity.operator()
@@ -83,6 +103,10 @@ class Attester:
         verdict = judge(document, opened.body, facts, services.network)
         if verdict.ruling is Ruling.WAIT:
             self._log.debug("document waits", task_hash=announced.task_hash, code=verdict.code, reason=verdict.message)
+            return
+        if verdict.ruling is Ruling.ABSTAIN:
+            self._settled.add(announced.task_hash)
+            self._log.info("vote abstained", task_key=announced.task_key, code=verdict.code, reason=verdict.message)
             return
         await self._vote(announced, document, verdict, operator.operator_id)
 

@@ -105,6 +105,7 @@ class Scene:
 
     async def pass_time(self, duration_s: int) -> None:
         """Let time pass, a block each second."""
+        await self.settle()
         for _ in range(duration_s):
             await self.clock.advance(1)
             await self.chain.mine(timestamp=self.clock.now())

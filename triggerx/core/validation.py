@@ -1,7 +1,8 @@
 """How an attester judges a task document: one rule after the other, each refusal with its own code and sentence.
 
 Pure: what had to be looked up is in `Facts`. A fact that contradicts the document is a reason to vote no; a fact that
-is missing, late or not final is a reason to wait, never to vote no, because a no burns the task hash for ever.
+is missing or not final is a reason to wait, never to vote no, because a no burns the task hash for ever. What was heard
+at the wrong time stays so: then an attester leaves the vote to the others.
 """
 
 from collections.abc import Iterable, Sequence
@@ -27,6 +28,7 @@ class Ruling(StrEnum):
     APPROVE = "approve"
     REJECT = "reject"
     WAIT = "wait"
+    ABSTAIN = "abstain"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,15 +105,16 @@ class Facts:
 
 
 def judge(document: TaskDocument, body: JobBody, facts: Facts, network: Network) -> Verdict:
-    """Judge one document; the first rule that is broken decides, and waiting comes after every certain no."""
-    waiting: Verdict | None = None
+    """Judge one document; the first rule that is broken decides, a certain no before an abstention before waiting."""
+    open_to: Verdict | None = None
     for verdict in _rules(document, body, facts, network):
         if verdict is None:
             continue
         if verdict.ruling is Ruling.REJECT:
             return verdict
-        waiting = waiting or verdict
-    return waiting or Verdict(ruling=Ruling.APPROVE)
+        if open_to is None or (open_to.ruling is Ruling.WAIT and verdict.ruling is Ruling.ABSTAIN):
+            open_to = verdict
+    return open_to or Verdict(ruling=Ruling.APPROVE)
 
 
 def _rules(document: TaskDocument, body: JobBody, facts: Facts, network: Network) -> Iterable[Verdict | None]:
@@ -158,7 +161,7 @@ def _window(document: TaskDocument, facts: Facts, network: Network) -> Verdict |
     if begins_early(order, firing):
         return _no("too_early", "the assignment begins before its firing is due")
     if facts.heard_at > order.not_after + network.timing.announce_grace_s:
-        return _wait("announced_late", "the announcement came after the assignment's time; the next performer's counts")
+        return _abstain("announced_late", "the announcement came after the assignment's time; the next performer's counts")
     return None
 
 
@@ -272,7 +275,7 @@ def _executor(document: TaskDocument, facts: Facts, network: Network) -> Verdict
     if done.executor_order is None:
         return _no("wrong_sender", "an unguarded action counts for its own sender alone")
     if facts.heard_at <= order.not_after + network.timing.announce_grace_s:
-        return _wait("adopted_early", "the action's own performer may still announce it")
+        return _abstain("adopted_early", "the action's own performer may still announce it")
     return None
 
 
@@ -302,3 +305,7 @@ def _no(code: str, message: str) -> Verdict:
 
 def _wait(code: str, message: str) -> Verdict:
     return Verdict(ruling=Ruling.WAIT, code=code, message=message)
+
+
+def _abstain(code: str, message: str) -> Verdict:
+    return Verdict(ruling=Ruling.ABSTAIN, code=code, message=message)

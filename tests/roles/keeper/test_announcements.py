@@ -10,7 +10,7 @@ import pytest
 from tests.roles.keeper.acts import announce, announcement, document_of, execute, hash_of, identity, number_of
 from tests.roles.scene import Node, Scene, open_scene, running
 from tests.unit.core.sample import DUE, KEEPERS
-from triggerx.core.document import TaskDocument
+from triggerx.core.document import TaskDocument, encode_document
 from triggerx.core.messages import TaskPerformed
 from triggerx.evm.types import Hash32
 from triggerx_keeper.announcements import AnnouncementIntake, document_hash
@@ -130,7 +130,7 @@ async def test_run_when_the_document_comes_late_then_the_hearing_counts_and_not_
         await hall.scene.clock.jump(20)
         await hall.scene.settle()
         assert await hall.heard() == []
-        await announce(hall.performer, hall.document)
+        await hall.performer.services.content.put(encode_document(hall.document))
         await hall.scene.pass_time(1)
         announced = await hall.listener.store.votes.open_documents()
         assert [each.heard_at for each in announced] == [DUE]

@@ -145,7 +145,6 @@ REJECTED: list[tuple[str, Change]] = [
 ]
 
 WAITED: list[tuple[str, Change]] = [
-    ("announced_late", facts(heard_at=NOT_AFTER + GRACE_S + 1)),
     ("seed_unknown", facts(seed=None)),
     ("seed_not_canonical", facts(seed=Seed(block_hash=OTHER_HASH, timestamp=DUE - 5, next_timestamp=None))),
     ("roster_unknown", lambda s: facts(operators=tuple(o for o in OPERATORS if o.address == s.document.performer))(s)),
@@ -177,6 +176,16 @@ def test_judge_when_something_is_not_known_yet_then_waits_and_never_rejects(code
     assert (verdict.ruling, verdict.code) == (Ruling.WAIT, code)
 
 
+def test_judge_when_it_was_announced_late_then_abstains_whatever_else_is_not_known() -> None:
+    late = facts(heard_at=NOT_AFTER + GRACE_S + 1)
+    for change in (late, both(late, facts(seed=None)), both(late, done(confirmations=0))):
+        s = change(sample())
+        verdict = judge(s.document, s.body, s.facts, NETWORK)
+        assert (verdict.ruling, verdict.code) == (Ruling.ABSTAIN, "announced_late")
+    s = both(late, done(is_success=False))(sample())
+    assert judge(s.document, s.body, s.facts, NETWORK).ruling is Ruling.REJECT
+
+
 def test_judge_when_something_waits_and_something_else_is_wrong_then_rejects() -> None:
     s = both(facts(seed=None), done(is_success=False))(sample())
     assert judge(s.document, s.body, s.facts, NETWORK).code == "inner_call_failed"
@@ -194,7 +203,8 @@ def adopted(s: Sample) -> Sample:
 
 def test_judge_when_a_successor_announces_a_found_action_then_only_after_its_performers_time() -> None:
     early = adopted(sample())
-    assert judge(early.document, early.body, early.facts, NETWORK).code == "adopted_early"
+    verdict = judge(early.document, early.body, early.facts, NETWORK)
+    assert (verdict.ruling, verdict.code) == (Ruling.ABSTAIN, "adopted_early")
     longer = replace(order_for(2).assignment, not_after=NOT_AFTER + 100)
     late = facts(heard_at=NOT_AFTER + GRACE_S + 1)(early)
     late = replace(
