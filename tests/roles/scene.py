@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tests.fakes.chain import FakeChain
 from tests.fakes.clock import SeededChance, VirtualClock
 from tests.fakes.log import RecordingLog
 from tests.fakes.notifier import RecordingNotifier
 from tests.fakes.operators import FixedOperators
+from tests.fakes.pairing import PairingChain
 from tests.fakes.peers import FakePeers, PeersNetwork
 from tests.fakes.store import temporary_store
 from tests.fakes.transactions import FakeTransactions
@@ -25,6 +25,7 @@ from triggerx.core.election import Duty, Operator, draw
 from triggerx.core.job import Job, JobBody, JobId, JobStatus
 from triggerx.core.job_body import created_at_of, expected_job_hash
 from triggerx.core.task import SignedAssignment
+from triggerx.evm.bn254.bls import BlsKey
 from triggerx.evm.contracts import JobRegistry
 from triggerx.evm.hub import Assignment, Firing, assignment_digest, task_key
 from triggerx.evm.keys import PrivateKey
@@ -67,7 +68,7 @@ class Scene:
     path: Path
     stack: AsyncExitStack
     clock: VirtualClock
-    chain: FakeChain
+    chain: PairingChain
     operators: FixedOperators
     network: PeersNetwork
     entries: dict[int, tuple[int, Address, Hash32, int, bool]] = field(default_factory=dict)
@@ -227,7 +228,8 @@ async def open_scene(path: Path, *, now: int = CREATED_AT, blocks: int = 40) -> 
 
     It is `now`; with less than 40 blocks the chain's newest block is older.
     """
-    clock, chain = VirtualClock(now=now), FakeChain(CHAIN, now=now - 40)
+    keys = [BlsKey.from_private_key(key.reveal()) for key in KEEPERS]
+    clock, chain = VirtualClock(now=now), PairingChain(keys, CHAIN, now=now - 40)
     operators = FixedOperators([key.address for key in KEEPERS], [ENGINE.address])
     operators.bls_keys = {key.address: OperatorSigner(key).bls_public_key for key in KEEPERS}
     await chain.mine(blocks)
