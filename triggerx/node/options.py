@@ -43,6 +43,8 @@ class DevnetOptions:
     has_own_l1: bool = False
     """Registration on a chain of its own, beside the one of attestation and actions."""
     api_port: int | None = None
+    further_roles: tuple[str, ...] = ()
+    """Roles of other distributions, which run in the core's node beside ours."""
     data_dir: Path | None = None
     config: Config | None = None
     """Where a configuration without a network was given: its tables, those of roles among them."""

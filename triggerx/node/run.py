@@ -9,7 +9,7 @@ from triggerx.node.clock import SystemClock
 from triggerx.node.config import Config, ConfigSource, load_config
 from triggerx.node.config.reading import read_table, suggestion
 from triggerx.node.crash import crash_report
-from triggerx.node.discovery import load_roles, role_names
+from triggerx.node.discovery import ORDER, load_roles, role_names
 from triggerx.node.log import NodeLog, route_libraries
 from triggerx.node.options import DevnetOptions, RunOptions, UsageError
 from triggerx.node.process import run_process
@@ -34,7 +34,9 @@ def run_roles(options: RunOptions) -> int:
                 )
             from triggerx.node import devnet  # noqa: PLC0415 - it brings contracts and chains with it
 
-            return run_process(lambda: devnet.run_all(replace(options.devnet, config=config, log=log)))
+            further = tuple(name for name in installed if name not in ORDER)
+            options_here = replace(options.devnet, config=config, log=log, further_roles=further)
+            return run_process(lambda: devnet.run_all(options_here))
         if options.devnet != replace(DevnetOptions(), data_dir=options.devnet.data_dir):
             raise UsageError(
                 "--chain, --block-time, --keepers and --api-port shape a development network, but the network "

@@ -91,7 +91,7 @@ def test_help_when_asked_for_then_nothing_heavy_is_imported() -> None:
         f"    sys.stderr.write(','.join(name for name in {HEAVY!r} if name in sys.modules))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    assert "Take one job through a development network." in done.stdout
+    assert "See one job go from deposit to attestation" in done.stdout
     assert done.stderr == ""
 
 

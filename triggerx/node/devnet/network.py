@@ -86,7 +86,7 @@ def _core_settings(options: DevnetOptions, config: Config, ground: Ground, data_
             peers=PeersConfig(),
             roles={**config.roles, "librarian": Table.of("librarian", librarian)},
         ),
-        roles=CORE_ROLES,
+        roles=(*CORE_ROLES, *options.further_roles),
         name="core",
         log=log.bind(node="core"),
         engine_signer=KeySigner(ground.engine),

@@ -2,6 +2,8 @@
 
 import json
 import os
+import shlex
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -9,9 +11,10 @@ from typing import Final
 from triggerx.core.canonical import Json
 from triggerx.evm.types import checksum, to_hex
 from triggerx.node.devnet.demo import DemoResult
-from triggerx.node.devnet.ground import EXAMPLE_FUNCTION
+from triggerx.node.devnet.ground import EXAMPLE_FUNCTION, Ground
 from triggerx.node.devnet.network import Devnet
 
+HEARTBEAT: Final = Path(__file__).resolve().parents[3] / "examples" / "heartbeat" / "heartbeat.py"
 # Field of the demonstration's document -> field of the API's task.
 TASK_FIELDS: Final[Mapping[str, str]] = {
     "task_id": "task_id",
@@ -76,15 +79,30 @@ def banner(devnet: Devnet, document: Path) -> str:
         f"  API       {devnet.api_url}  (key {devnet.api_key})",
         f"  RPC       {ground.rpc_urls[ground.network.l2_chain_id]}",
         f"  document  {document}",
-        "  accounts  (public development keys: never send anything of value to them)",
-        *(f"    {checksum(key.address)}  {to_hex(key.reveal())}" for key in ground.keys),
+        "  accounts  (keys that everybody knows: never send anything of value to them)",
+        *(
+            f"    {owner:<9} {checksum(key.address)}  {to_hex(key.reveal())}"
+            for owner, key in zip(_owners(ground), ground.keys, strict=True)
+        ),
         "",
-        "Try:",
-        f"  curl -s -H 'Authorization: Bearer {devnet.api_key}' {devnet.api_url}/api/keepers/all",
+        "Try, in another terminal:",
+        f"  {command_to_try(devnet.api_url, devnet.api_key, document)}",
         "Stop with Ctrl-C.",
         "",
     ]
     return "\n".join(lines)
+
+
+def command_to_try(api_url: str, api_key: str, document: Path) -> str:
+    """A command for any shell: the heartbeat example where this is a checkout, else a look at the keepers."""
+    if HEARTBEAT.is_file():
+        return shlex.join([sys.executable, str(HEARTBEAT), str(document.resolve())])
+    return shlex.join(["curl", "-s", "-H", f"Authorization: Bearer {api_key}", f"{api_url}/api/keepers/all"])
+
+
+def _owners(ground: Ground) -> list[str]:
+    """Whose each development account is; the last is left for users."""
+    return ["deployer", "engine", *(f"keeper {number}" for number, _ in enumerate(ground.keepers, start=1)), "yours"]
 
 
 def result_document(kind: str, result: DemoResult) -> dict[str, Json]:
