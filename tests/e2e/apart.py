@@ -1,4 +1,6 @@
-"""A network whose nodes are processes of their own: one core, N keepers, sharing nothing but the chain.
+"""A network whose nodes are processes of their own: one core, or two on one database, and N keepers.
+
+They share nothing but the chain.
 
 Each keeper has its key, its data directory, the chain's RPC and a bootstrap address. What the processes log as JSON is
 read line by line, so that a test waits for what happened, never for time.
@@ -8,7 +10,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,18 +19,16 @@ from typing import Any
 from tests.fakes.log import RecordingLog
 from triggerx.evm.keys import PrivateKey
 from triggerx.evm.types import checksum, to_hex
-from triggerx.http.auth import issue_key
-from triggerx.node.clock import SystemChance, SystemClock
+from triggerx.node.clock import SystemClock
 from triggerx.node.devnet.customer import Customer
 from triggerx.node.devnet.ground import Ground, development_ground
 from triggerx.node.devnet.profile import write_profile
 from triggerx.node.options import ChainChoice, DevnetOptions
-from triggerx.ports.store.accounts import Scope
-from triggerx.storage import open_store
 
 STARTED_WITHIN_S = 60.0
 STOPPED_WITHIN_S = 30.0
 API_KEY_RATE = 6_000
+CORE_ROLES = ("engine", "sentinel", "pulse", "librarian")
 
 
 @dataclass
@@ -102,6 +102,8 @@ class Apart:
     ground: Ground
     folder: Path
     core: NodeProcess
+    librarian: NodeProcess
+    """The process that serves the API: the core, unless it has one of its own."""
     keepers: dict[str, NodeProcess]
     customer: Customer
 
@@ -115,6 +117,23 @@ class Apart:
         self.keepers[operator] = await start_node(stack, self.folder / dead.name, dead.name, roles="keeper")
 
 
+@dataclass(frozen=True, kw_only=True)
+class CoreShape:
+    """How the roles beside the keepers run: where their store is, and in how many processes."""
+
+    store_url: str = ""
+    has_own_librarian: bool = False
+    engine_poll_s: float = 1.0
+
+    def tables(self) -> list[str]:
+        """Their part of the configuration."""
+        store = ["[store]", f"url = {json.dumps(self.store_url)}"]
+        return [*store, "[librarian]", "port = 0", "[engine]", f"poll_s = {self.engine_poll_s}"]
+
+
+ONE_PROCESS = CoreShape()
+
+
 @asynccontextmanager
 async def running_apart(
     folder: Path,
@@ -123,31 +142,38 @@ async def running_apart(
     crash_at: str = "",
     chain: ChainChoice = ChainChoice.ANVIL,
     has_own_l1: bool = False,
+    core: CoreShape = ONE_PROCESS,
 ) -> AsyncIterator[tuple[Apart, AsyncExitStack]]:
     """Run the chain here and every node as a process; `crash_at` kills the first keeper that passes this point."""
     clock = SystemClock()
     options = DevnetOptions(chain=chain, keepers=keepers, has_own_l1=has_own_l1)
     async with development_ground(options, clock, RecordingLog()) as ground, AsyncExitStack() as stack:
         write_profile(folder, ground.network)
-        _configure(folder, "core", ground, {"engine_file": ground.engine}, bootstrap=())
-        api_key = await _first_api_key(folder / "core", ground.user)
-        core = await start_node(stack, folder / "core", "core", roles="engine,sentinel,pulse,librarian")
-        started = await core.logged("node started")
-        api = await core.logged("api started")
+        _configure(folder, "core", ground, {"engine_file": ground.engine}, more=core.tables())
+        api_key = await first_api_key(folder / "core", ground.user)
+        roles = [role for role in CORE_ROLES if not (core.has_own_librarian and role == "librarian")]
+        first = librarian = await start_node(stack, folder / "core", "core", roles=",".join(roles))
+        started = await first.logged("node started")
+        bootstrap = tuple(started["addresses"].split())
+        if core.has_own_librarian:
+            _configure(folder, "librarian", ground, {}, bootstrap=bootstrap, more=core.tables())
+            librarian = await start_node(stack, folder / "librarian", "librarian", roles="librarian")
+        api = await librarian.logged("api started")
         environment = (
             {"TRIGGERX_CRASH_AT": crash_at, "TRIGGERX_CRASH_ONCE": str(folder / "crashed")} if crash_at else {}
         )
         running: dict[str, NodeProcess] = {}
         for number, key in enumerate(ground.keepers, start=1):
             name = f"keeper-{number}"
-            _configure(folder, name, ground, {"keeper_file": key}, bootstrap=tuple(started["addresses"].split()))
+            _configure(folder, name, ground, {"keeper_file": key}, bootstrap=bootstrap)
             running[checksum(key.address)] = await start_node(
                 stack, folder / name, name, roles="keeper", environment=environment
             )
         for keeper in running.values():
             await keeper.logged("keeper checked in")
         customer = await stack.enter_async_context(Customer.open(ground, api["url"], api_key))
-        yield Apart(ground=ground, folder=folder, core=core, keepers=running, customer=customer), stack
+        made = Apart(ground=ground, folder=folder, core=first, librarian=librarian, keepers=running, customer=customer)
+        yield made, stack
 
 
 async def start_node(
@@ -161,8 +187,8 @@ async def start_node(
     """Start `triggerx run --roles …` over its data directory; it is stopped when the stack unwinds."""
     process = await asyncio.create_subprocess_exec(
         str(Path(sys.executable).with_name("triggerx")),
-        *("run", "--roles", roles, "--config", str(data_dir / "triggerx.toml")),
-        env={**os.environ, "TRIGGERX_CONFIG_DIR": str(data_dir.parent), **(environment or {})},
+        *("run", "--roles", roles, "--config", str(data_dir / "triggerx.toml"), "--config-dir", str(data_dir.parent)),
+        env={**os.environ, **(environment or {})},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
@@ -181,7 +207,13 @@ async def _end(node: NodeProcess) -> None:
 
 
 def _configure(
-    folder: Path, name: str, ground: Ground, keys: Mapping[str, PrivateKey], *, bootstrap: tuple[str, ...]
+    folder: Path,
+    name: str,
+    ground: Ground,
+    keys: Mapping[str, PrivateKey],
+    *,
+    bootstrap: tuple[str, ...] = (),
+    more: Sequence[str] = (),
 ) -> None:
     data_dir = folder / name
     data_dir.mkdir(mode=0o700)
@@ -194,19 +226,22 @@ def _configure(
     lines += ["[peers]", f"bootstrap = {json.dumps(list(bootstrap))}"]
     for chain_id, url in ground.rpc_urls.items():
         lines += [f"[chains.{chain_id}]", f"rpc_urls = {json.dumps([url])}"]
-    if name == "core":
-        lines += ["[librarian]", "port = 0"]
+    lines += more
     (data_dir / "triggerx.toml").write_text("\n".join(lines) + "\n")
 
 
-async def _first_api_key(data_dir: Path, owner: PrivateKey) -> str:
-    async with open_store(data_dir / "triggerx.db") as store:
-        text, _ = await issue_key(
-            store.api_keys,
-            SystemChance(),
-            owner=checksum(owner.address),
-            scopes=Scope,
-            now=SystemClock().now(),
-            rate_limit=API_KEY_RATE,
-        )
-    return text
+async def first_api_key(data_dir: Path, owner: PrivateKey) -> str:
+    """Make a key with every scope, as an operator does."""
+    process = await asyncio.create_subprocess_exec(
+        str(Path(sys.executable).with_name("triggerx")),
+        *("api-key", "create", "--owner", checksum(owner.address), "--scopes", "read,write,keeper,admin"),
+        *("--rate-limit", str(API_KEY_RATE), "--config", str(data_dir / "triggerx.toml")),
+        *("--config-dir", str(data_dir.parent)),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(STARTED_WITHIN_S):
+        out, said = await process.communicate()
+    assert process.returncode == 0, said.decode()
+    return out.decode().strip()
