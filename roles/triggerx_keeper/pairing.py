@@ -35,8 +35,11 @@ async def find_bad_shares(
 async def _holds(
     chain: Chain, shares: Sequence[Share], message: bytes, keys: dict[int, tuple[int, int, int, int]]
 ) -> bool:
-    signature = aggregate_signatures([point_of(share.signature) for share in shares])
-    public = aggregate_public_keys([keys[share.operator_id] for share in shares])
+    try:
+        signature = aggregate_signatures([point_of(share.signature) for share in shares])
+        public = aggregate_public_keys([keys[share.operator_id] for share in shares])
+    except ValueError:  # the sum is infinity: somebody's share was made to cancel the others'
+        return False
     data = pairing_input(signature, public, hash_to_point(TASKS_DOMAIN, message))
     answer = await chain.call(PAIRING_PRECOMPILE, data)
     return int.from_bytes(answer, "big") == 1
