@@ -143,8 +143,7 @@ class Aggregator:
             ids = [share.operator_id for share in bad]
             self._log.warning("shares with bad signatures left out", task_hash=announced.task_hash, operators=str(ids))
             return 0.0
-        await self._submit(ballot)
-        return self._poll_s
+        return await self._submit(ballot)
 
     async def _ballot(self, announced: AnnouncedDocument, operators: Sequence[Operator]) -> Ballot | None:
         """Return the decided vote on this document, or None while it is open."""
@@ -175,7 +174,8 @@ class Aggregator:
             shares=tuple(sorted(winning, key=lambda share: share.operator_id)),
         )
 
-    async def _submit(self, ballot: Ballot) -> None:
+    async def _submit(self, ballot: Ballot) -> float:
+        """Submit the aggregate; returns after how many seconds to look again."""
         services, announced = self._services, ballot.announced
         tries = self._tries.get(announced.task_hash, 0)
         document, body = ballot.opened.document, ballot.opened.body
@@ -216,6 +216,9 @@ class Aggregator:
             if outcome.status is TransactionStatus.MINED:
                 voters = str([share.operator_id for share in ballot.shares])
                 self._log.info("task submitted", task_key=announced.task_key, tx_hash=outcome.tx_hash, voters=voters)
-            return
+            return self._poll_s
         self._tries[announced.task_hash] = tries + 1
-        raise RecoverableError(f"the submission ended as {outcome.status.value}: {outcome.reason}")
+        self._log.warning(
+            "submission failed", task_hash=announced.task_hash, status=outcome.status.value, reason=outcome.reason
+        )
+        return services.network.timing.aggregator_window_s  # whoever is next in line has its turn meanwhile
