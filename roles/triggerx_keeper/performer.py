@@ -126,6 +126,9 @@ class Performer:
         done = await read_execution(services.chain(action_chain.chain_id), action_chain, tx_hash)
         if done is None:
             raise RecoverableError(f"the action {to_hex(tx_hash)} is not mined (any more)")
+        if not done.is_success:
+            await self._abandon(performance, "the chain was reorganised, and the call of the target reverted")
+            return
         order = performance.signed.assignment
         if done.sender != self._identity.address and done.executor_order is not None:
             executor_until = done.executor_order.not_after + services.network.timing.announce_grace_s
