@@ -32,9 +32,12 @@ class Decided:
     now_s: int
 
     async def store(self, queries: Queries) -> Sequence[Event]:
-        """Move the task, credit the performer, note the job's execution; all idempotent by the task's final state."""
+        """Move the task, and for an approval credit the performer and note the job's execution.
+
+        All idempotent by the task's final state. What a rejected document says about its action is nobody's merit.
+        """
         task = None if self.task_key is None else await queries.tasks.by_key(self.task_key)
-        if task is None:
+        if task is None or await self._is_foreign(queries, task):
             unknown: dict[str, Json] = {"task_number": self.decision.task_number, "cid": self.decision.cid}
             subject = f"submission:{to_hex(self.decision.submission_tx_hash)}"
             await queries.events.append("task_unknown", subject, unknown, now_ms=self.decision.now_ms)
@@ -42,10 +45,12 @@ class Decided:
         step = transition(task, self.decision, attempts_max=0)
         if step.state == task:
             return ()
-        state = self._with_action(step.state)
+        state = step.state
+        if self.decision.is_approved:
+            state = self._with_action(state)
+            await queries.keepers.credit(self.decision.performer, points=state.task_cost or Wei(0), tasks=1)
+            await self._note_job(queries, state)
         await queries.tasks.save(state)
-        await queries.keepers.credit(self.decision.performer, points=state.task_cost or Wei(0), tasks=1)
-        await self._note_job(queries, state)
         status = state.status
         details: dict[str, Json] = {
             "input": "ChainTaskDecided",
@@ -58,6 +63,16 @@ class Decided:
         if status in FINAL:
             events.append(TaskEnded(state.task_key, status))
         return events
+
+    async def _is_foreign(self, queries: Queries, task: Task) -> bool:
+        """Whether this rejects the document of somebody who was never assigned the task, which goes on then.
+
+        Any operator can announce a document that names any task; an approval says that it was assigned.
+        """
+        if self.decision.is_approved:
+            return False
+        rows = await queries.assignments.list_by_task(task.task_key)
+        return all(row.signed.assignment.performer != self.decision.performer for row in rows)
 
     def _with_action(self, state: Task) -> Task:
         if self.action is None:
@@ -190,7 +205,8 @@ class AttestationLogs:
         transaction = await chain.transaction(tx_hash)
         if transaction is None:
             raise RecoverableError(f"the node has the log of {to_hex(tx_hash)}, but not the transaction")
-        if transaction.data[:4] != AttestationCenter.submitTask.selector:
+        center = self._services.network.attestation_center
+        if transaction.to != center or transaction.data[:4] != AttestationCenter.submitTask.selector:
             return b"", b""
         task, details = cast(
             "tuple[tuple[str, bytes, bytes, int], tuple[bool, bytes, tuple[int, int], tuple[int, ...]]]",
