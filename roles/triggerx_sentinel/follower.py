@@ -1,7 +1,8 @@
 """One follower: confirmed ranges of one contract's logs into the store, each range with its cursor or not at all."""
 
+import asyncio
 from collections.abc import Sequence
-from typing import NoReturn, Protocol
+from typing import Final, NoReturn, Protocol
 
 from triggerx.core.errors import InvalidInput, UnrecoverableError
 from triggerx.events import Event
@@ -10,6 +11,8 @@ from triggerx.evm.types import to_hex
 from triggerx.ports.chain import Chain, Cursor, Log, LogFilter
 from triggerx.ports.store import Queries
 from triggerx.role import Services
+
+PREPARED_AT_ONCE: Final = 32  # logs looked up side by side, so that their questions share requests
 
 
 class Prepared(Protocol):
@@ -57,7 +60,7 @@ class Follower:
             confirmations=self._confirmations,
         )
         async for batch in batches:
-            prepared = [(log, found) for log in batch.logs if (found := await self._prepare(log)) is not None]
+            prepared = await self._prepare_all(batch.logs)
             try:
                 await self._store([found for _, found in prepared], batch.cursor)
             except InvalidInput:  # one of them cannot be stored: find it, and let the others through
@@ -82,6 +85,16 @@ class Follower:
             await self._store([found], None)
         except InvalidInput as error:
             await self._quarantine(log, error)
+
+    async def _prepare_all(self, logs: Sequence[Log]) -> list[tuple[Log, Prepared]]:
+        """Prepare the logs of a batch, keeping their order; without those that mean nothing."""
+        prepared: list[tuple[Log, Prepared]] = []
+        for start in range(0, len(logs), PREPARED_AT_ONCE):
+            part = logs[start : start + PREPARED_AT_ONCE]
+            for log, found in zip(part, await asyncio.gather(*map(self._prepare, part)), strict=True):
+                if found is not None:
+                    prepared.append((log, found))
+        return prepared
 
     async def _prepare(self, log: Log) -> Prepared | None:
         """Prepare one log; one that cannot be understood is set aside so that the others go on."""

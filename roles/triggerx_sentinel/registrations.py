@@ -124,6 +124,18 @@ async def operator_joined(services: Services, log: Log) -> KeeperChange:
     )
 
 
+def power_updated(services: Services, log: Log) -> KeeperChange:
+    """Read `VotingPowerUpdated`; an operator without power counts nothing."""
+    values = AttestationCenter.VotingPowerUpdated.decode(log.topics, log.data)
+    return KeeperChange(
+        operator=cast("Address", values["operator"]),
+        kind="voting_power_updated",
+        now_ms=services.clock.now_ms(),
+        tx_hash=log.tx_hash,
+        voting_power=cast("int", values["votingPower"]),
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorLeft:
     """`OperatorUnregisteredFromNetwork`, which names the id alone; an id that the store never saw changes nothing."""

@@ -15,7 +15,7 @@ from triggerx.ports.chain import Log, LogFilter, Receipt
 from triggerx.ports.store import Queries
 from triggerx.role import Services
 from triggerx_sentinel.follower import Prepared
-from triggerx_sentinel.registrations import operator_joined, operator_left
+from triggerx_sentinel.registrations import operator_joined, operator_left, power_updated
 
 INTERNAL_DEFINITIONS = range(10001, 10004)  # the Attestation Center's own tasks (CHAIN.md §1)
 WORD_BYTES = 32
@@ -128,6 +128,7 @@ class AttestationLogs:
             AttestationCenter.RewardAccumulated,
             AttestationCenter.OperatorRegisteredToNetwork,
             AttestationCenter.OperatorUnregisteredFromNetwork,
+            AttestationCenter.VotingPowerUpdated,
         )
         return LogFilter(
             addresses=(self._services.network.attestation_center,), topics=(tuple(event.topic for event in events),)
@@ -148,6 +149,8 @@ class AttestationLogs:
             return await operator_joined(self._services, log)
         if topic == AttestationCenter.OperatorUnregisteredFromNetwork.topic:
             return operator_left(self._services, log)
+        if topic == AttestationCenter.VotingPowerUpdated.topic:
+            return power_updated(self._services, log)
         return await self._decided(log, is_approved=topic == AttestationCenter.TaskSubmitted.topic)
 
     async def _decided(self, log: Log, *, is_approved: bool) -> Decided | None:
