@@ -3,6 +3,7 @@
 The document is fetched and kept too, so that it can be served when its performer is gone.
 """
 
+import asyncio
 from typing import NoReturn
 
 from triggerx.core.document import decode_document
@@ -14,24 +15,33 @@ from triggerx.ports.store.tasks import AssignmentStatus
 from triggerx.role import Services
 from triggerx_engine.moves import move_task
 
+TAKEN_AT_ONCE = 16  # documents fetched side by side: one slow peer must not make the engine replace the others
+
 
 class Progress:
-    """One loop over all announcements; a bad one costs its sender, not the loop."""
+    """One loop over all announcements; a bad or slow one costs its sender, not the others."""
 
     def __init__(self, services: Services, *, attestation_window_s: int) -> None:
         self._services = services
         self._attestation_window_s = attestation_window_s
+        self._slots = asyncio.Semaphore(TAKEN_AT_ONCE)
         self._log = services.log.bind(loop="engine.progress")
 
     async def run(self) -> NoReturn:
         """Take announcements in, for ever."""
-        async with self._services.peers.announcements(TaskPerformed) as heard:
+        async with asyncio.TaskGroup() as group, self._services.peers.announcements(TaskPerformed) as heard:
             async for announcement in heard:
-                try:
-                    await self._take(announcement)
-                except (RecoverableError, InvalidInput) as error:
-                    self._log.warning("announcement ignored", sender=checksum(announcement.sender), reason=str(error))
+                await self._slots.acquire()
+                group.create_task(self._work(announcement), name="engine.announcement")
         raise UnrecoverableError("the announcements ended, which they may not")
+
+    async def _work(self, announcement: Heard[TaskPerformed]) -> None:
+        try:
+            await self._take(announcement)
+        except (RecoverableError, InvalidInput) as error:
+            self._log.warning("announcement ignored", sender=checksum(announcement.sender), reason=str(error))
+        finally:
+            self._slots.release()
 
     async def _take(self, announcement: Heard[TaskPerformed]) -> None:
         services, message = self._services, announcement.message
