@@ -12,7 +12,7 @@ from triggerx.core.network import ActionChain
 from triggerx.core.validation import RegistryEntry, signer_of
 from triggerx.evm.hub import mandate_digest
 from triggerx.evm.keccak import keccak256
-from triggerx.evm.types import ChainId, checksum, to_hex
+from triggerx.evm.types import Address, ChainId, checksum, to_hex
 from triggerx.http.problems import refuse
 from triggerx.ports.clock import Clock
 from triggerx.ports.store.accounts import ApiKey, Scope
@@ -109,8 +109,7 @@ def check_mandate(body: JobBody, entry: RegistryEntry, action_chain: ActionChain
     }
     for name, (given, due) in expected.items():
         if given != due:
-            shown = to_hex(due) if isinstance(due, bytes) else str(due)
-            raise InvalidInput(f"mandate.{name}", f"contradicts the job, whose value is {shown}")
+            raise InvalidInput(f"mandate.{name}", f"contradicts the job, whose value is {_shown(name, due)}")
     _check_bounds(body, body.mandate, now=now)
     _check_signature(body, body.mandate, action_chain)
 
@@ -158,4 +157,15 @@ def _check_signature(body: JobBody, signed: SignedMandate, action_chain: ActionC
     signer = signer_of(digest, signed.signature)
     if signer != body.owner:
         who = "nobody: it is malformed" if signer is None else checksum(signer)
-        raise InvalidInput("mandate.signature", f"is by {who}, not by the owner {checksum(body.owner)}")
+        raise InvalidInput(
+            "mandate.signature",
+            f"is by {who}, not by the owner {checksum(body.owner)}: the owner signs exactly this mandate in the "
+            f"EIP-712 domain name triggerx, version 1, chainId {action_chain.chain_id}, verifyingContract "
+            f"{checksum(action_chain.task_execution_hub)}",
+        )
+
+
+def _shown(name: str, value: object) -> str:
+    if name in ("owner", "target") and isinstance(value, bytes):
+        return checksum(Address(value))
+    return to_hex(value) if isinstance(value, bytes) else str(value)

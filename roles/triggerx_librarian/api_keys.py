@@ -48,7 +48,7 @@ class AdminKeys:
     async def update(self, request: web.Request) -> web.Response:
         """PUT /admin/api-keys/:api_key_id `{is_active}`: turn a key off or on."""
         raw = object_of(await read_json(request))
-        if "is_active" not in raw:
+        if raw.get("is_active") is None:
             raise InvalidInput("is_active", "is missing")
         return await self._set_active(request, is_active=read_flag(raw, "is_active"))
 

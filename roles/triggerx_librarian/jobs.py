@@ -105,8 +105,8 @@ class Jobs:
         """Check one body against store and chain; the store is read again inside the transaction that writes."""
         check_schedulable(body)
         known = await self._services.store.jobs.get(body.job_id)
-        if known is not None and is_same(known.body, body):
-            return Accepted(body=body)
+        if known is not None and is_same(known.body, body) and not is_deleted(known):
+            return Accepted(body=known.body)
         entry = await registered(self._services, body, wait_s=self._registry_wait_s)
         check_mandate(body, entry, action_chain_of(self._services, body), now=self._services.clock.now())
         check_authority(body, key)
@@ -164,7 +164,7 @@ class Jobs:
             await queries.events.append("job_created", subject, details, now_ms=clock.now_ms())
             return [JobCreated(body.job_id)]
         known = await queries.jobs.get(body.job_id)
-        if known is None or is_same(known.body, body):
+        if known is None or (is_same(known.body, body) and not is_deleted(known)):
             return []
         _check_replaces(known, body, entry)
         await queries.jobs.replace_body(body.job_id, body, job_hash=entry.job_hash, version=entry.version)
@@ -214,10 +214,22 @@ def is_same(known: JobBody, body: JobBody) -> bool:
     return known == body or (body.mandate is None and replace(known, mandate=None) == body)
 
 
+def is_deleted(job: Job) -> bool:
+    """Whether a job was stopped for good, not paused."""
+    return job.status is JobStatus.STOPPED and not job.is_paused
+
+
 def _check_replaces(known: Job, body: JobBody, entry: RegistryEntry) -> None:
     """Refuse a body that contradicts the stored one at the same registry version; a new mandate contradicts nothing."""
     if entry.version > known.version:
         return
+    if is_deleted(known) and is_same(known.body, body):
+        raise refuse(
+            409,
+            "job-stopped",
+            f"job {body.job_id} was stopped ({known.status_reason}): update it on chain, or create another",
+            field="job_id",
+        )
     if entry.version == known.version and replace(known.body, mandate=body.mandate) == body:
         return
     raise Conflict(

@@ -163,7 +163,12 @@ def target_function(body: JobBody) -> Function:
 
 def static_calldata(body: JobBody) -> bytes:
     """Return the calldata of the textual arguments; raises `InvalidInput` naming the `arguments[i]` that is wrong."""
-    function = target_function(body)
+    function, given = target_function(body), len(body.action.arguments)
+    wanted = len(function.inputs.components)
+    if given != wanted:
+        fault, plural = "is missing" if given < wanted else "is one too many", "" if wanted == 1 else "s"
+        takes = f"{function.signature} takes {wanted} argument{plural}, got {given}"
+        raise InvalidInput(f"arguments[{min(given, wanted)}]", f"{fault}: {takes}")
     try:
         calldata = encode_arguments(function, body.action.arguments)
     except ArgumentError as error:

@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from triggerx.core.errors import InvalidInput
-from triggerx.evm.types import Address, parse_address
+from triggerx.evm.types import Address, bound_text, parse_address
 
 Fields = Mapping[str, object]
 
@@ -56,7 +56,7 @@ def read_integer(raw: Fields, field: str, *, low: int, high: int, default: int |
         return default
     number = exact_integer(value)
     if number is None or not low <= number <= high:
-        raise InvalidInput(field, f"expected a whole number from {low} to {high}, got {shown(value)}")
+        raise InvalidInput(field, f"expected a whole number from {low} to {bound_text(high)}, got {shown(value)}")
     return number
 
 
@@ -123,7 +123,7 @@ def shown(value: object) -> str:
         return kind_of(value)
     if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 4 * DECIMAL_DIGITS_MAX:
         return "a number that is too large"
-    text = repr(value)
+    text = str(value) if isinstance(value, Decimal) else repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
 
 

@@ -89,3 +89,14 @@ def _fixed(value: str | bytes, length: int, noun: str) -> bytes:
 def _shown(text: str) -> str:
     """The text as an error may repeat it: bounded, because it comes from outside."""
     return repr(text if len(text) <= 80 else text[:77] + "...")
+
+
+def bound_text(bound: int) -> str:
+    """A bound as a person reads it: `2^256-1` or `-2^255` for those too wide to count digits of, digits else."""
+    if bound.bit_length() > 64:
+        bits = (abs(bound) + 1).bit_length() - 1
+        if bound == (1 << bits) - 1:
+            return f"2^{bits}-1"
+        if -bound == 1 << (bound.bit_length() - 1):
+            return f"-2^{bound.bit_length() - 1}"
+    return str(bound)

@@ -11,7 +11,7 @@ import msgspec
 from aiohttp import web
 
 from triggerx.evm.nesting import shallow_json
-from triggerx.http.problems import refuse
+from triggerx.http.problems import COMPRESSED, ProblemError, refuse
 
 BODY_BYTES_MAX: Final = 1024 * 1024  # several job bodies of 128 kB in one array; nothing else is nearly as large
 
@@ -27,9 +27,14 @@ def json_response(value: object, *, status: int = 200, headers: dict[str, str] |
 
 
 async def read_json(request: web.Request) -> object:
-    """Return the request's JSON body; 415 for another content type, 400 for what is no JSON, 413 for too much of it."""
+    """Return the request's JSON body.
+
+    415 answers another content type or encoding, 400 what is no JSON, 413 too much of it.
+    """
     if request.content_type != "application/json" and not request.content_type.endswith("+json"):
         raise refuse(415, "unsupported-media-type", "send JSON with Content-Type: application/json")
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise ProblemError(COMPRESSED)
     content = await request.read()
     try:
         return _DECODER.decode(shallow_json(content))

@@ -55,6 +55,20 @@ class Problem:
         return web.Response(status=self.status, body=self.body(), content_type=CONTENT_TYPE, headers=dict(self.headers))
 
 
+NOT_HTTP: Final = Problem(status=400, code="bad-request", detail="what was sent is not HTTP/1.1 as this API takes it")
+TOO_LONG: Final = Problem(
+    status=431,
+    code="request-header-fields-too-large",
+    detail="the request line, or a header, is longer than this API takes",
+)
+COMPRESSED: Final = Problem(
+    status=415,
+    code="unsupported-media-type",
+    detail="send the body as it is: this API takes no Content-Encoding",
+    headers=MappingProxyType({"Accept-Encoding": "identity"}),
+)
+
+
 class ProblemError(TriggerxError):
     """Ends a request with this problem."""
 

@@ -8,10 +8,11 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from aiohttp import web
+from aiohttp.http_exceptions import BadHttpMessage, ContentEncodingError, LineTooLong
 
 from triggerx.core.errors import TriggerxError, UnavailableError
 from triggerx.http.json import BODY_BYTES_MAX
-from triggerx.http.problems import Problem, problem_of, problem_of_status
+from triggerx.http.problems import COMPRESSED, NOT_HTTP, TOO_LONG, Problem, problem_of, problem_of_status
 from triggerx.ports.log import Log
 
 REQUEST_TIMEOUT_S: Final = 30.0  # the SDK waits 30 s for its shortest call
@@ -108,9 +109,21 @@ class _Protocol(web.RequestHandler):
     ) -> web.StreamResponse:
         if request.writer.output_size > 0:
             raise ConnectionError("part of an answer is sent already, so there is no way to say that it failed")
-        response = problem_of_status(status).response()
+        response = _of_protocol(status, exc).response()
         response.force_close()
         return response
+
+
+def _of_protocol(status: int, error: BaseException | None) -> Problem:
+    match error:
+        case LineTooLong():
+            return TOO_LONG
+        case ContentEncodingError():
+            return COMPRESSED
+        case BadHttpMessage():
+            return NOT_HTTP
+        case _:
+            return problem_of_status(status)
 
 
 class _Server(web.Server):

@@ -212,6 +212,9 @@ async def test_admin_keys_when_made_and_turned_off_then_they_work_and_stop(tmp_p
         assert (await desk.send("PUT", path, key="admin", body={"is_active": False}))[0] == 200
         assert (await desk.send("GET", "/api/jobs/by-apikey", key=key))[0] == 401
         assert (await desk.send("DELETE", path, key="admin"))[0] == 200
+        for unsaid in ({}, {"is_active": None}, {"is_active": "no"}):
+            status, problem = await desk.send("PUT", path, key="admin", body=unsaid)
+            assert (status, problem["field"]) == (400, "is_active")
         assert (await desk.send("DELETE", "/admin/api-keys/7777", key="admin"))[0] == 404
         for wrong in ({}, {"owner": "0x1", "scopes": ["read"]}, {"owner": "x", "scopes": ["root"]}):
             assert (await desk.send("POST", "/admin/api-keys", key="admin", body=wrong))[0] == 400

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.roles.librarian.desk import NOW, OWNER, STRANGER, job, open_desk
+from tests.roles.librarian.desk import HUB, NOW, OWNER, STRANGER, job, open_desk
 from triggerx.core.job import JobId, JobStatus
 from triggerx.core.job_body import parse_body
 from triggerx.events import JobChanged, JobCreated
@@ -49,10 +49,7 @@ async def test_post_when_it_is_repeated_then_nothing_changes(tmp_path: Path) -> 
         desk.register(job())
         first = await desk.send("POST", "/api/jobs", body=[desk.guarded(job())])
         for again in ([desk.guarded(job())], job()):
-            assert await desk.send("POST", "/api/jobs", body=again) == (
-                200,
-                {**first[1], "is_guarded": [again != job()]},
-            )
+            assert await desk.send("POST", "/api/jobs", body=again) == (200, first[1])
         assert len(await desk.store.events.after(0, limit=9)) == 1
 
 
@@ -223,6 +220,52 @@ async def test_delete_when_the_registry_or_the_owner_says_so_then_the_job_stops(
             assert stored is not None
             assert (stored.status, stored.next_due_at) == (JobStatus.STOPPED, None)
         assert (await desk.send("PUT", "/api/jobs/delete/1", body={}))[0] == 404
+
+
+async def test_post_when_its_owner_stopped_the_job_then_the_answer_is_not_that_it_runs(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        desk.register(job())
+        await desk.send("POST", "/api/jobs", body=job())
+        await desk.send("PUT", f"/api/jobs/delete/{job()['job_id']}", key="owner", body={})
+        status, problem = await desk.send("POST", "/api/jobs", body=job())
+        assert (status, problem["code"]) == (409, "job-stopped")
+        assert "stopped by its owner" in problem["detail"]
+        desk.register(job(), version=NOW + 5)
+        assert (await desk.send("POST", "/api/jobs", body=job()))[0] == 200
+        stored = await desk.store.jobs.get(JobId(int(str(job()["job_id"]))))
+        assert stored is not None
+        assert stored.status is JobStatus.SCHEDULED
+
+
+async def test_post_when_the_mandate_is_signed_by_another_then_the_domain_is_told(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        desk.register(job())
+        _, problem = await desk.send("POST", "/api/jobs", body=desk.guarded(job(), signer=STRANGER))
+        assert checksum(STRANGER.address) in problem["detail"]
+        for part in ("name triggerx", "version 1", "chainId 31337", f"verifyingContract {checksum(HUB)}"):
+            assert part in problem["detail"]
+        _, problem = await desk.send("POST", "/api/jobs", body=desk.guarded(job(), owner=STRANGER.address))
+        assert problem["detail"].endswith(f"whose value is {checksum(OWNER.address)}")
+
+
+@pytest.mark.parametrize(
+    ("changes", "detail"),
+    [
+        ({"arguments": []}, "arguments[0]: is missing: add(uint256) takes 1 argument, got 0"),
+        ({"arguments": ["1", "2"]}, "arguments[1]: is one too many: add(uint256) takes 1 argument, got 2"),
+        ({"arguments": [1.5]}, "arguments[0]: expected a whole number of at most 256 bits, got 1.5"),
+        (
+            {"arguments": ["x"]},
+            "arguments[0]: expected uint256, an integer from 0 to 2^256-1, decimal or 0x hexadecimal",
+        ),
+        ({"job_id": "x"}, "job_id: expected a whole number from 1 to 2^256-1, got 'x'"),
+    ],
+)
+async def test_post_when_a_value_does_not_fit_then_the_words_say_what_would(
+    tmp_path: Path, changes: dict[str, object], detail: str
+) -> None:
+    async with open_desk(tmp_path) as desk:
+        assert (await desk.send("POST", "/api/jobs", body=job(**changes)))[1]["detail"] == detail
 
 
 async def test_post_when_the_network_has_no_such_chain_then_it_is_refused(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ from eth_utils.address import to_checksum_address
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triggerx.evm.types import ZERO_ADDRESS, checksum, from_hex, parse_address, parse_hash32, to_hex
+from triggerx.evm.types import ZERO_ADDRESS, bound_text, checksum, from_hex, parse_address, parse_hash32, to_hex
 
 EIP55 = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 
@@ -59,3 +59,19 @@ def test_hex_when_refused_then_the_message_is_bounded() -> None:
     with pytest.raises(ValueError, match="expected") as caught:
         from_hex("z" * 100_000)
     assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize(
+    ("bound", "text"),
+    [
+        (2**256 - 1, "2^256-1"),
+        (-(2**255), "-2^255"),
+        (2**255 - 1, "2^255-1"),
+        (2**256 - 2, str(2**256 - 2)),
+        (-(2**255) + 1, str(-(2**255) + 1)),
+        (2**63 - 1, str(2**63 - 1)),
+        (0, "0"),
+    ],
+)
+def test_bound_text_when_a_bound_is_wide_then_it_is_written_as_a_power(bound: int, text: str) -> None:
+    assert bound_text(bound) == text

@@ -89,6 +89,20 @@ async def test_server_when_a_body_is_no_json_then_a_problem_answers(
         assert json.loads(await response.text())["status"] == status
 
 
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "unheard-of"])
+async def test_server_when_a_body_is_compressed_then_it_is_told_to_come_plain(encoding: str) -> None:
+    log = RecordingLog()
+    headers = {"Content-Type": "application/json", "Content-Encoding": encoding}
+    async with (
+        serving(_application(log), host="127.0.0.1", port=0, log=log) as url,
+        ClientSession() as client,
+        client.post(url + "/echo", data=b"{}", headers=headers) as response,
+    ):
+        problem = json.loads(await response.text())
+        assert (response.status, problem["code"]) == (415, "unsupported-media-type")
+        assert "Content-Encoding" in problem["detail"]
+
+
 async def test_server_when_numbers_are_wide_or_exact_then_they_come_back_as_they_went() -> None:
     log = RecordingLog()
     content = f'{{"a":{2**256 - 1},"b":0.10,"c":3.6E-7}}'
@@ -102,14 +116,15 @@ async def test_server_when_numbers_are_wide_or_exact_then_they_come_back_as_they
 
 
 @pytest.mark.parametrize(
-    "sent",
+    ("sent", "status"),
     [
-        b"NONSENSE\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: x\r\nBroken\r\n\r\n",
-        b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\n\r\n",
+        (b"NONSENSE\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nBroken\r\n\r\n", 400),
+        (b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\n\r\n", 431),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * 20_000 + b"\r\n\r\n", 431),
     ],
 )
-async def test_server_when_the_request_is_no_http_then_a_problem_answers(sent: bytes) -> None:
+async def test_server_when_the_request_is_no_http_then_a_problem_answers(sent: bytes, status: int) -> None:
     log = RecordingLog()
     async with serving(_application(log), host="127.0.0.1", port=0, log=log) as url:
         reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rsplit(":", 1)[1]))
@@ -118,7 +133,9 @@ async def test_server_when_the_request_is_no_http_then_a_problem_answers(sent: b
         writer.close()
     head, _, body = answer.partition(b"\r\n\r\n")
     assert b"application/problem+json" in head
-    assert json.loads(body)["status"] in (400, 414, 431)
+    problem = json.loads(body)
+    assert problem["status"] == status
+    assert ("longer than this API takes" if status == 431 else "not HTTP/1.1") in problem["detail"]
 
 
 async def test_server_when_a_handler_is_too_slow_then_504_answers() -> None:

@@ -14,7 +14,7 @@ from triggerx.evm.abi.codec import encode_type, integer_bounds
 from triggerx.evm.abi.interface import Function
 from triggerx.evm.abi.types import AbiType, Array, Elementary, Tuple, parse_type
 from triggerx.evm.nesting import shallow_json
-from triggerx.evm.types import from_hex, parse_address
+from triggerx.evm.types import bound_text, from_hex, parse_address
 
 ARGUMENT_CHARS_MAX: Final = 131_072  # 64 KiB as hexadecimal; a transaction of more is refused by most nodes
 ABI_CHARS_MAX: Final = 2_000_000  # larger than any published contract's ABI
@@ -58,7 +58,7 @@ def encode_arguments(signature: "str | Function", args: Sequence[str]) -> bytes:
             value = _from_text(kind, text)
             encode_type(kind, value)
         except ValueError as error:
-            raise ArgumentError(index, f"{kind.text}: {error}") from error
+            raise ArgumentError(index, f"{kind.text}, {str(error).removeprefix('expected ')}") from error
         values.append(value)
     return function.encode(*values)
 
@@ -208,4 +208,4 @@ def _integer(kind: Elementary, value: object) -> int:
             number = int(text, 16)
         if number is not None and low <= number <= high:
             return number
-    raise ValueError(f"expected an integer from {low} to {high}, decimal or 0x hexadecimal")
+    raise ValueError(f"expected an integer from {bound_text(low)} to {bound_text(high)}, decimal or 0x hexadecimal")
