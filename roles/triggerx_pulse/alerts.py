@@ -17,7 +17,7 @@ KIND = "offline"
 
 
 class Alerts:
-    """Looks at every registered keeper at every poll."""
+    """Looks at every keeper that is registered or online, at every poll."""
 
     def __init__(self, services: Services, *, alert_after_s: int, poll_s: float) -> None:
         self._services = services
@@ -33,9 +33,9 @@ class Alerts:
             await self._services.clock.sleep(self._poll_s)
 
     async def look(self) -> None:
-        """Look at every registered keeper once."""
+        """Look at every keeper once; of those that are registered the operator is told."""
         for keeper in await self._services.store.keepers.list_all():
-            if keeper.status:
+            if keeper.status or keeper.online:
                 await self._look_at(keeper)
 
     async def _look_at(self, keeper: Keeper) -> None:
@@ -50,6 +50,8 @@ class Alerts:
         if keeper.online and not alive:
             await services.store.keepers.set_online(keeper.keeper_address, is_online=False)
             self._log.warning("keeper offline", operator=checksum(keeper.keeper_address))
+        if not keeper.status:
+            return
         if silent_s > self._alert_after_s:
             await self._raise(keeper)
         elif keeper.online:
