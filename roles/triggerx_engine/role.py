@@ -10,6 +10,7 @@ from triggerx.role import RoleConfig, Services
 from triggerx_engine.completion import Completion
 from triggerx_engine.dispatcher import Dispatcher
 from triggerx_engine.progress import Progress
+from triggerx_engine.standing import Standing
 from triggerx_engine.watcher import TimeWatcher
 
 
@@ -40,7 +41,7 @@ class EngineRole:
         self._config = cast("EngineConfig", config)
 
     async def run(self, *, started: Callable[[], None]) -> NoReturn:
-        """Run the watcher, the dispatcher, the progress and the completion loop until cancelled."""
+        """Run the watcher, the dispatcher, the progress, the completion and the standing loop until cancelled."""
         config = self._config
         progress = Progress(self._services, attestation_window_s=config.attestation_window_s)
         dispatcher = Dispatcher(
@@ -53,6 +54,7 @@ class EngineRole:
             group.create_task(progress.run(), name="engine.progress")
             group.create_task(Completion(self._services, poll_s=config.poll_s).run(), name="engine.completion")
             group.create_task(dispatcher.run(), name="engine.dispatcher")
+            group.create_task(Standing(self._services).run(), name="engine.standing")
             group.create_task(TimeWatcher(self._services, poll_s=config.poll_s).run(), name="engine.watcher")
             started()
         raise UnrecoverableError("the engine's loops ended: none of them may")
