@@ -73,7 +73,16 @@ def check_config(source: ConfigSource) -> Iterator[str]:
             read_table(config.roles[role.name], role.config_type)
     yield f"configuration: {config.source}"
     yield f"data directory: {config.data_dir}"
+    yield f"store: {_store_line(config)}"
     yield from _network_lines(config)
+
+
+def _store_line(config: Config) -> str:
+    if not config.store.url:
+        return "SQLite in the data directory"
+    from triggerx.storage.postgres_server import shown  # noqa: PLC0415 - only who uses it loads asyncpg
+
+    return shown(config.store.url)
 
 
 def _network_lines(config: Config) -> Iterator[str]:

@@ -41,11 +41,11 @@ async def postgres_session(url: str, *, machine: str | None, moved: bool) -> Asy
             },
         )
     except (asyncpg.InvalidCatalogNameError, asyncpg.InvalidAuthorizationSpecificationError) as error:
-        raise ConfigurationError(f"{where} refuses: {error}") from error
-    except (asyncpg.ClientConfigurationError, ValueError) as error:
-        raise ConfigurationError(f"{where} is not a usable address: {error}") from error
+        raise ConfigurationError(f"{where} refuses: {error}: make it so, or correct store.url") from error
+    except (asyncpg.ClientConfigurationError, ValueError, OverflowError) as error:
+        raise ConfigurationError(f"{where} is not a usable address: {error}: correct store.url") from error
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-        raise UnavailableError(f"{where} does not answer: start Postgres, or correct the address ({error})") from error
+        raise UnavailableError(f"{where} does not answer: start Postgres, or correct store.url ({error})") from error
     try:
         async with pool.acquire() as connection:
             await _prepare(connection, where, machine=machine, moved=moved)

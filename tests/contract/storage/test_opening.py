@@ -185,6 +185,13 @@ async def test_postgres_when_it_does_not_answer_is_unavailable_and_keeps_the_pas
     assert "secret" not in str(caught.value)
 
 
+async def test_postgres_when_its_port_is_none_names_the_key_to_correct() -> None:
+    with pytest.raises(ConfigurationError, match=r"is not a usable address: .*: correct store\.url") as caught:
+        async with open_store("postgresql://me:secret@127.0.0.1:99999/triggerx"):
+            pass
+    assert "secret" not in str(caught.value)
+
+
 async def test_postgres_when_the_database_is_missing_says_so(postgres_server: PostgresServer) -> None:
     with pytest.raises(ConfigurationError, match="nowhere"):
         async with open_store(postgres_server.url("nowhere")):

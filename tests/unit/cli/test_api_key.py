@@ -181,4 +181,4 @@ def test_postgres_when_it_does_not_answer_then_it_is_unavailable(operator: Opera
     operator.monkeypatch.setenv("TRIGGERX_STORE__URL", f"postgresql://nobody@/nowhere?host={operator.folder}")
     status, _, said = operator.types("list")
     assert status == 69
-    assert "does not answer: start Postgres, or correct the address" in said
+    assert "does not answer: start Postgres, or correct store.url" in said
