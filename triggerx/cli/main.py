@@ -25,7 +25,11 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,  # rich's panels alone cost 180 ms of the 200 that --help may take
 )
-app.command("run", short_help="Run a node's roles, or a whole development network (--all).")(run.run)
+app.command(
+    "run",
+    context_settings={"allow_extra_args": True},
+    short_help="Run a node's roles, or a whole development network (--all).",
+)(run.run)
 app.command("demo", short_help="See one job go from deposit to attestation, in half a minute.")(run.demo)
 app.add_typer(config.app, name="config")
 app.add_typer(api_key.app, name="api-key")

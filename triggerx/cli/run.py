@@ -48,9 +48,10 @@ DemoPort = Annotated[
 
 def run(  # noqa: PLR0913 - each argument is an option of the command
     *,
+    context: typer.Context,
     run_all: Annotated[bool, typer.Option("--all", help="Run every installed role.")] = False,
     roles: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(metavar="A,B", help="Run these roles: engine, sentinel, pulse, librarian, keeper, or others."),
     ] = None,
     config: ConfigFile = None,
@@ -78,7 +79,7 @@ def run(  # noqa: PLR0913 - each argument is an option of the command
         chain=ChainChoice(chain), block_time_s=block_time, keepers=keepers, api_port=api_port, data_dir=data_dir
     )
     source = ConfigSource(config_file=config, config_dir=config_dir, network=network, data_dir=data_dir)
-    wanted = chosen_roles(run_all=run_all, roles=roles)
+    wanted = chosen_roles(run_all=run_all, roles=roles or (), words=context.args)
     raise typer.Exit(run_roles(RunOptions(source=source, roles=wanted, has_moved=moved, devnet=devnet)))
 
 

@@ -24,8 +24,8 @@ from triggerx.evm.types import ChainId
 from triggerx.node.config import Config
 from triggerx.node.endpoints import check_endpoints
 from triggerx.node.faults import crash_point_from
-from triggerx.node.keys import KeySigner, OperatorSigner, read_key
 from triggerx.node.settings import NodeSettings
+from triggerx.node.signers import node_signers
 from triggerx.notifiers.log import LogNotifier
 from triggerx.p2p.identity import load_or_create_identity
 from triggerx.p2p.nexus import Nexus, open_peers
@@ -34,7 +34,7 @@ from triggerx.p2p.settings import PeersSettings
 from triggerx.ports.bus import Bus
 from triggerx.ports.log import Log
 from triggerx.ports.notifier import Notifier
-from triggerx.ports.signer import AttesterSigner, Signer
+from triggerx.ports.signer import Signer
 from triggerx.ports.store import Store
 from triggerx.role import Services
 from triggerx.storage import open_store
@@ -42,9 +42,6 @@ from triggerx.storage.lock import locked
 
 CLOSE_TIMEOUT_S: Final = 5.0
 """For each adapter's closing: it ends connections and threads, nothing that may take long."""
-ENGINE: Final = "engine"
-KEEPER: Final = "keeper"
-"""The roles whose keys `[keys]` names."""
 STORE_FILE: Final = "triggerx.db"
 PEER_BOOK_FILE: Final = "peers.json"
 
@@ -82,7 +79,7 @@ async def opened_services(settings: NodeSettings) -> AsyncIterator[Opened]:
     network = _network(config)
     log = settings.node_log()
     make_data_dir(config.data_dir)
-    engine_signer, keeper_signer = _signers(settings)
+    engine_signer, keeper_signer = node_signers(settings)
     await check_endpoints(config.chains, network, log)
     async with AsyncExitStack() as stack:
 
@@ -145,19 +142,6 @@ def make_data_dir(directory: Path) -> None:
         raise ConfigurationError(
             f"data_dir: {directory} cannot be written by this user: chown it, or set data_dir to another place"
         )
-
-
-def _signers(settings: NodeSettings) -> tuple[Signer | None, AttesterSigner | None]:
-    """The keys given by the program, else those of the configured files; a key nobody uses here is not read."""
-    keys, roles = settings.config.keys, settings.roles
-    engine, keeper = settings.engine_signer, settings.keeper_signer
-    if engine is None and keys.engine_file is not None and ENGINE in roles:
-        engine = KeySigner(read_key(keys.engine_file, setting="keys.engine_file"))
-    if keeper is None and keys.keeper_file is not None and KEEPER in roles:
-        keeper = OperatorSigner(read_key(keys.keeper_file, setting="keys.keeper_file"))
-    if engine is not None and keeper is not None:
-        raise ConfigurationError("an engine and a keeper cannot share one node: peers know a node by one address")
-    return engine, keeper
 
 
 @asynccontextmanager

@@ -1,5 +1,6 @@
 """What the command line asks for, as the node understands it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -62,10 +63,20 @@ class RunOptions:
     devnet: DevnetOptions = field(default_factory=DevnetOptions)
 
 
-def chosen_roles(*, run_all: bool, roles: str | None) -> tuple[str, ...] | None:
-    """What `--all` and `--roles A,B` ask for, None being all; raises `UsageError` unless exactly one of them does."""
-    names = tuple(dict.fromkeys(name.strip() for name in (roles or "").split(",") if name.strip()))
-    if run_all and roles is not None:
+def chosen_roles(*, run_all: bool, roles: Sequence[str], words: Sequence[str] = ()) -> tuple[str, ...] | None:
+    """What `--all` and every `--roles A,B` ask for, None being all; raises `UsageError` unless one of them asks.
+
+    `words` are arguments that belong to no option: roles that were written without one.
+    """
+    names = tuple(dict.fromkeys(name.strip() for name in ",".join(roles).split(",") if name.strip()))
+    if words:
+        meant = ",".join(dict.fromkeys((*names, *(name for word in words for name in word.split(",") if name))))
+        raise UsageError(
+            f"unexpected {' '.join(words)}: name roles by --roles, with commas and no spaces: --roles {meant}"
+        )
+    if "all" in names:
+        raise UsageError('--roles: "all" is no role: give --all instead')
+    if run_all and roles:
         raise UsageError("--all and --roles exclude one another: give one of them")
     if not run_all and not names:
         raise UsageError("nothing to run: give --all, or --roles with names such as keeper")

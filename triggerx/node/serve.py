@@ -10,9 +10,7 @@ from dataclasses import replace
 
 from triggerx.node.config import StoreConfig
 from triggerx.node.node import NodeSettings, running_node
-
-KEEPER = "keeper"
-ENGINE = "engine"
+from triggerx.node.signers import ENGINE, KEEPER, node_signers
 
 
 async def serve(settings: NodeSettings) -> None:
@@ -22,6 +20,8 @@ async def serve(settings: NodeSettings) -> None:
             await node.wait()
         return
     others = tuple(role for role in settings.roles if role != KEEPER)
+    for roles in (others, (KEEPER,)):  # a missing key is said before anything starts
+        node_signers(replace(settings, roles=roles))
     async with running_node(replace(settings, roles=others, keeper_signer=None)) as core:
         keeper = keeper_beside(settings, bootstrap=core.services.peers.addresses)
         async with running_node(keeper) as node:

@@ -1,0 +1,63 @@
+"""A role that needs a key is told so before anything starts; a key that nobody uses is not read."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.log import RecordingLog
+from triggerx.core.errors import ConfigurationError
+from triggerx.evm.keys import PrivateKey
+from triggerx.node.config import Config
+from triggerx.node.config.tables import KeysConfig
+from triggerx.node.keys import KeySigner, OperatorSigner
+from triggerx.node.serve import serve
+from triggerx.node.settings import NodeSettings
+from triggerx.node.signers import node_signers
+
+KEY = PrivateKey((7).to_bytes(32, "big"))
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> Path:
+    file = tmp_path / "some.key"
+    file.touch(mode=0o600)
+    file.write_text(KEY.reveal().hex())
+    return file
+
+
+def settings(folder: Path, *roles: str, keys: KeysConfig | None = None) -> NodeSettings:
+    config = Config(data_dir=folder / "data", keys=keys or KeysConfig())
+    return NodeSettings(config=config, roles=roles, log=RecordingLog())
+
+
+def test_signers_when_the_roles_have_their_files_then_they_are_those_of_the_keys(
+    tmp_path: Path, key_file: Path
+) -> None:
+    keys = KeysConfig(engine_file=key_file, keeper_file=key_file)
+    engine, nobody = node_signers(settings(tmp_path, "engine", "librarian", keys=keys))
+    assert isinstance(engine, KeySigner)
+    assert (engine.address, nobody) == (KEY.address, None)
+    nothing, keeper = node_signers(settings(tmp_path, "keeper", keys=keys))
+    assert isinstance(keeper, OperatorSigner)
+    assert (nothing, keeper.address) == (None, KEY.address)
+
+
+def test_signers_when_no_role_needs_a_key_then_none_is_read(tmp_path: Path) -> None:
+    keys = KeysConfig(engine_file=tmp_path / "absent", keeper_file=tmp_path / "absent")
+    assert node_signers(settings(tmp_path, "librarian", "sentinel", "pulse", keys=keys)) == (None, None)
+
+
+@pytest.mark.parametrize("role", ["engine", "keeper"])
+def test_signers_when_a_key_is_missing_then_setting_and_form_are_named(tmp_path: Path, role: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"keys\.{role}_file to a file with 64 hexadecimal digits"):
+        node_signers(settings(tmp_path, "librarian", role))
+
+
+@pytest.mark.parametrize("missing", ["engine", "keeper"])
+async def test_serve_when_one_of_two_keys_is_missing_then_nothing_is_made(
+    tmp_path: Path, key_file: Path, missing: str
+) -> None:
+    keys = KeysConfig(keeper_file=key_file) if missing == "engine" else KeysConfig(engine_file=key_file)
+    with pytest.raises(ConfigurationError, match=rf"keys\.{missing}_file"):
+        await serve(settings(tmp_path, "engine", "keeper", keys=keys))
+    assert not (tmp_path / "data").exists()
