@@ -135,7 +135,7 @@ async def development_ground(options: DevnetOptions, clock: Clock, log: Log) -> 
         await give_power(l1, keys[0], network, [key.address for key in ground.keepers])
         await asyncio.gather(*(register_operator(l1, key, network) for key in ground.keepers))
         messenger = Wallet(reads[L2_CHAIN_ID], keys[0])
-        relayer = Relayer(network, l1=l1, l2=reads[L2_CHAIN_ID], messenger=messenger, log=log)
+        relayer = Relayer(network, l1=l1, l2=reads[L2_CHAIN_ID], messenger=messenger, clock=clock, log=log)
         try:
             async with asyncio.TaskGroup() as group:
                 relaying = group.create_task(relayer.run(), name="devnet.relayer")

@@ -3,32 +3,54 @@
 It stands outside the sentinel on purpose: on a real network nobody runs it, and the nodes must not miss it.
 """
 
-from typing import Final, NoReturn, cast
+from collections.abc import Sequence
+from typing import Final, NoReturn, Protocol, cast
 
-from triggerx.chains.wallet import Outgoing, Wallet
-from triggerx.core.errors import UnrecoverableError
+from triggerx.chains.wallet import Outgoing
+from triggerx.core.errors import RecoverableError, UnrecoverableError
 from triggerx.core.network import Network
 from triggerx.evm.contracts import AttestationCenter, AvsGovernance
 from triggerx.evm.types import Address, checksum
 from triggerx.ports.chain import Chain, Log, LogFilter
+from triggerx.ports.clock import Clock
 from triggerx.ports.log import Log as NodeLog
 
 RELAY_GAS: Final = 600_000  # a registration on L2 takes about 350,000
+RETRY_S: Final = 2.0  # a development chain that was stopped, or is busy, answers again sooner or later
+
+
+class Messenger(Protocol):
+    """The account the Attestation Center takes registrations from, as `Wallet` is one."""
+
+    async def send_all(self, calls: Sequence[Outgoing]) -> object:
+        """Send these calls in their order, and wait until they are mined."""
+        ...
 
 
 class Relayer:
     """Reads AvsGovernance's logs from its first block on; what L2 knows already is left as it is."""
 
-    def __init__(self, network: Network, *, l1: Chain, l2: Chain, messenger: Wallet, log: NodeLog) -> None:
-        """Send on L2 as `messenger`, the account the Attestation Center takes registrations from."""
+    def __init__(
+        self, network: Network, *, l1: Chain, l2: Chain, messenger: Messenger, clock: Clock, log: NodeLog
+    ) -> None:
+        """Send on L2 as `messenger`."""
         self._network = network
         self._l1 = l1
         self._l2 = l2
         self._messenger = messenger
+        self._clock = clock
         self._log = log.bind(loop="devnet.relayer")
 
     async def run(self) -> NoReturn:
-        """Relay, for ever."""
+        """Relay, for ever; a chain that does not answer is waited for."""
+        while True:
+            try:
+                await self._follow()
+            except RecoverableError as error:
+                self._log.warning("relayer waits", reason=str(error))
+                await self._clock.sleep(RETRY_S)
+
+    async def _follow(self) -> NoReturn:
         events = (AvsGovernance.OperatorRegistered, AvsGovernance.OperatorUnregistered)
         wanted = LogFilter(addresses=(self._network.avs_governance,), topics=(tuple(event.topic for event in events),))
         batches = self._l1.confirmed_logs(
