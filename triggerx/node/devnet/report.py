@@ -112,13 +112,17 @@ def result_document(kind: str, result: DemoResult) -> dict[str, Json]:
 
 
 def result_table(result: DemoResult) -> None:
-    """Print the tasks as a table for people."""
+    """Print the tasks as a table for people, every value whole, and what it means."""
     from rich.console import Console  # noqa: PLC0415 - only the demonstration prints tables
     from rich.table import Table  # noqa: PLC0415 - as above
 
     console = Console()
     for task in result.tasks:
         table = Table(title=f"task {task.get('task_id')}", show_header=False)
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
         for name, field in TASK_FIELDS.items():
             table.add_row(name.replace("_", " "), str(task.get(field)))
         console.print(table)
+    if not result.faults:
+        console.print("Every value above agrees with the chain. For a network that stays, run: triggerx run --all")
