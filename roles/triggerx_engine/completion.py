@@ -41,8 +41,14 @@ class Completion:
         await self._set(job.job_id, status, reason)
 
     async def _set(self, job_id: JobId, status: JobStatus, reason: str) -> None:
+        """Write the end, unless the job was stopped, paused or put back onto the schedule since it was read."""
         services = self._services
         async with services.store.transaction() as queries:
+            present = await queries.jobs.get(job_id)
+            if present is None or present.is_paused or present.next_due_at is not None:
+                return
+            if present.status is not JobStatus.SCHEDULED:
+                return
             await queries.jobs.set_status(job_id, status, reason=reason)
             details: dict[str, Json] = {"status": int(status), "reason": reason}
             await queries.events.append("job_ended", f"job:{job_id}", details, now_ms=services.clock.now_ms())

@@ -1,0 +1,149 @@
+"""Completion: a job ends when nothing is scheduled for it and none of its tasks is open, and says how it went."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.roles.scene import Node, Scene, open_scene, running
+from tests.unit.core.sample import DUE, job_body
+from triggerx.core.job import Job, JobStatus
+from triggerx.core.task import TaskStatus
+from triggerx.events import JobChanged, TaskEnded
+from triggerx.evm.hub import Firing, task_key
+from triggerx.ports.store.tasks import NewTask
+from triggerx_engine.completion import Completion
+
+POLL_S = 1.0
+
+
+async def put_task(node: Node, job: Job, due: int, status: TaskStatus) -> None:
+    firing = Firing.time(due)
+    new = NewTask(
+        task_key=task_key(job.job_id, firing),
+        job_id=job.job_id,
+        task_definition_id=job.body.task_definition_id,
+        firing=firing,
+        is_guarded=True,
+        evidence={},
+        created_at=due,
+        fired_at_ms=due * 1000,
+    )
+    task = await node.store.tasks.insert(new)
+    assert task is not None
+    await node.store.tasks.save(replace(task, status=status, task_error="" if status == "attested" else f"it {status}"))
+
+
+async def job_of(node: Node) -> Job:
+    found = await node.store.jobs.get(job_body().job_id)
+    assert found is not None
+    return found
+
+
+async def complete(scene: Scene, node: Node) -> Job:
+    async with running(Completion(node.services, poll_s=POLL_S).run()):
+        await scene.settle()
+    return await job_of(node)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "expected", "reason"),
+    [
+        ([], JobStatus.COMPLETED, "its time frame is over"),
+        ([TaskStatus.ATTESTED], JobStatus.COMPLETED, "its time frame is over"),
+        (
+            [TaskStatus.ATTESTED, TaskStatus.FAILED],
+            JobStatus.COMPLETED,
+            "its time frame is over; 1 of 2 tasks did not succeed, the last one: it failed",
+        ),
+        (
+            [TaskStatus.REJECTED, TaskStatus.UNKNOWN],
+            JobStatus.FAILED,
+            "its time frame is over; 2 of 2 tasks did not succeed, the last one: it unknown",
+        ),
+    ],
+)
+async def test_run_when_every_task_is_over_then_the_job_ends_with_what_became_of_them(
+    tmp_path: Path, statuses: Sequence[TaskStatus], expected: JobStatus, reason: str
+) -> None:
+    async with open_scene(tmp_path) as scene:
+        node = await scene.engine()
+        job = await scene.store_job(node, next_due_at=None)
+        for number, status in enumerate(statuses):
+            await put_task(node, job, DUE + 10 * number, status)
+        ended = await complete(scene, node)
+        assert (ended.status, ended.status_reason) == (expected, reason)
+        (event,) = await node.store.events.after(0, limit=5)
+        assert (event.kind, event.payload["reason"]) == ("job_ended", reason)
+
+
+@pytest.mark.parametrize(
+    "status", [TaskStatus.CREATED, TaskStatus.ASSIGNED, TaskStatus.ACKNOWLEDGED, TaskStatus.PERFORMED]
+)
+async def test_run_when_a_task_is_open_then_the_job_waits_for_it(tmp_path: Path, status: TaskStatus) -> None:
+    async with open_scene(tmp_path) as scene:
+        node = await scene.engine()
+        job = await scene.store_job(node, next_due_at=None)
+        await put_task(node, job, DUE, TaskStatus.ATTESTED)
+        await put_task(node, job, DUE + 10, status)
+        assert (await complete(scene, node)).status is JobStatus.SCHEDULED
+
+
+async def test_run_when_the_last_task_ends_then_the_job_ends_at_once(tmp_path: Path) -> None:
+    async with open_scene(tmp_path) as scene:
+        node = await scene.engine()
+        job = await scene.store_job(node, next_due_at=None)
+        await put_task(node, job, DUE, TaskStatus.PERFORMED)
+        async with (
+            node.services.bus.subscribe(JobChanged) as changes,
+            running(Completion(node.services, poll_s=POLL_S).run()),
+        ):
+            await scene.settle()
+            (task,) = await node.store.tasks.list_by_job(job.job_id)
+            await node.store.tasks.save(replace(task, status=TaskStatus.ATTESTED))
+            await node.services.bus.publish(TaskEnded(task.task_key, TaskStatus.ATTESTED))
+            await scene.settle()
+            assert await anext(aiter(changes)) == JobChanged(job.job_id)
+        assert (await job_of(node)).status is JobStatus.COMPLETED
+
+
+async def test_run_when_the_schedule_ended_for_a_reason_then_the_job_keeps_it(tmp_path: Path) -> None:
+    async with open_scene(tmp_path) as scene:
+        node = await scene.engine()
+        job = await scene.store_job(node, next_due_at=None)
+        await node.store.jobs.set_status(job.job_id, JobStatus.SCHEDULED, reason="the mandate's 10 runs are used")
+        assert (await complete(scene, node)).status_reason == "the mandate's 10 runs are used"
+
+
+@pytest.mark.parametrize(
+    ("status", "is_paused"), [(JobStatus.STOPPED, False), (JobStatus.SCHEDULED, True), (JobStatus.FAILED, False)]
+)
+async def test_run_when_the_job_was_stopped_or_paused_then_it_is_left_alone(
+    tmp_path: Path, status: JobStatus, is_paused: bool
+) -> None:
+    async with open_scene(tmp_path) as scene:
+        node = await scene.engine()
+        job = await scene.store_job(node, next_due_at=None)
+        await node.store.jobs.set_status(job.job_id, status, reason="its owner asked", is_paused=is_paused)
+        ended = await complete(scene, node)
+        assert (ended.status, ended.status_reason) == (status, "its owner asked")
+
+
+async def test_run_when_the_job_is_on_the_schedule_then_it_is_left_alone(tmp_path: Path) -> None:
+    async with open_scene(tmp_path) as scene:
+        node = await scene.engine()
+        await scene.store_job(node)
+        assert (await complete(scene, node)).status is JobStatus.SCHEDULED
+
+
+async def test_run_when_a_new_mandate_put_the_job_back_meanwhile_then_it_does_not_end(tmp_path: Path) -> None:
+    async with open_scene(tmp_path) as scene:
+        node = await scene.engine()
+        job = await scene.store_job(node, next_due_at=None)
+        completion = Completion(node.services, poll_s=POLL_S)
+        stale = await job_of(node)
+        await node.store.jobs.set_schedule(job.job_id, next_due_at=DUE + 10)
+        await completion._end(stale)
+        found = await job_of(node)
+        assert (found.status, found.next_due_at) == (JobStatus.SCHEDULED, DUE + 10)
