@@ -49,15 +49,17 @@ class Progress:
         if task is None:
             raise InvalidInput("task_key", "is of no task of this engine")
         rows = await services.store.assignments.list_by_task(message.task_key)
-        attempts = [r.signed.assignment.attempt for r in rows if r.signed.assignment.performer == announcement.sender]
-        if not attempts:
+        if all(row.signed.assignment.performer != announcement.sender for row in rows):
             raise InvalidInput("sender", "was not assigned this task")
         content = await services.content.get(message.cid, peer_ids=(announcement.peer_id,))
         if content is None:
             raise RecoverableError(f"nobody has the document {message.cid}")
         document = decode_document(content)
-        if document.assignment.assignment.task_key != message.task_key:
-            raise InvalidInput("cid", "is the document of another task")
+        signed = document.assignment
+        if document.performer != announcement.sender or signed not in [row.signed for row in rows]:
+            raise InvalidInput("cid", "is no document of this performer under an order of this engine")
+        if signed.assignment.task_key != message.task_key or document.action.tx_hash != message.execution_tx_hash:
+            raise InvalidInput("cid", "is the document of another task or action")
         event = PeerPerformed(
             performer=announcement.sender,
             cid=message.cid,
@@ -70,7 +72,9 @@ class Progress:
             if present is None:
                 return
             events = await move_task(queries, present, event, attempts_max=0, now_ms=services.clock.now_ms())
-            await queries.assignments.set_status(message.task_key, attempts[-1], AssignmentStatus.PERFORMED)
+            await queries.assignments.set_status(
+                message.task_key, signed.assignment.attempt, AssignmentStatus.PERFORMED
+            )
         for moved in events:
             await services.bus.publish(moved)
         self._log.info("task performed", task_id=task.task_id, tx_hash=message.execution_tx_hash, cid=message.cid)
