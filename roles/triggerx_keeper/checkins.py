@@ -27,12 +27,13 @@ class CheckIns:
         was_active: bool | None = None
         while True:
             is_active = await self._check_in()
-            if is_active is not was_active:
+            if is_active is not None and is_active is not was_active:
                 self._report(is_active=is_active)
                 was_active = is_active
             await clock.sleep(epoch_s / PER_EPOCH if is_active else REGISTRATION_POLL_S)
 
-    async def _check_in(self) -> bool:
+    async def _check_in(self) -> bool | None:
+        """Check in when the operator is active, and say whether it is; None when that could not be found out."""
         services = self._services
         try:
             if await self._identity.operator() is None:
@@ -41,7 +42,7 @@ class CheckIns:
             await services.peers.announce(message, lifetime_s=services.network.timing.epoch_s)
         except RecoverableError as error:
             self._log.warning("check-in failed", reason=str(error))
-            return False
+            return None
         return True
 
     def _report(self, *, is_active: bool) -> None:
