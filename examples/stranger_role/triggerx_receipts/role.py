@@ -46,7 +46,7 @@ class ReceiptsRole:
     async def run(self, *, started: Callable[[], None]) -> NoReturn:
         """Write receipts until cancelled."""
         if not self._config.folder:
-            raise ConfigurationError("[receipts] folder is not set: name a folder for the receipts")
+            raise ConfigurationError("[receipts] folder is not set: name one there, or in TRIGGERX_RECEIPTS__FOLDER")
         folder = Path(self._config.folder)
         position = await asyncio.to_thread(open_folder, folder)
         wake_up = WakeUp(self._services, TaskEnded)
