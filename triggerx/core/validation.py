@@ -161,7 +161,9 @@ def _window(document: TaskDocument, facts: Facts, network: Network) -> Verdict |
     if begins_early(order, firing):
         return _no("too_early", "the assignment begins before its firing is due")
     if facts.heard_at > order.not_after + network.timing.announce_grace_s:
-        return _abstain("announced_late", "the announcement came after the assignment's time; the next performer's counts")
+        return _abstain(
+            "announced_late", "the announcement came after the assignment's time; the next performer's counts"
+        )
     return None
 
 
