@@ -30,6 +30,7 @@ from triggerx.role import Services, WakeUp
 from triggerx_engine.draft import draft_assignment
 from triggerx_engine.moves import fail_task, move_task
 
+BUSY = "busy"  # a keeper's refusal that says: not now
 TASKS_AT_ONCE = 64  # each waits on one peer at most for the acknowledge timeout; bounds open streams
 
 
@@ -87,6 +88,7 @@ class Dispatcher:
             raise InvalidInput("job_id", f"job {task.job_id} of task {task.task_id} is not in the store")
         match task.status:
             case TaskStatus.CREATED:
+                self._check_connected()
                 signed = await self._assign(task, job)
                 if signed is not None:
                     await self._send(task, job, signed, is_first=True)
@@ -136,9 +138,14 @@ class Dispatcher:
         await self._move(order.task_key, event)
 
     async def _ask(self, task: Task, job: Job, signed: SignedAssignment) -> tuple[AssignmentStatus, str, bool]:
-        """Return the answer, its reason, and whether the performer itself said that it does not take the order."""
+        """Return the answer, its reason, and whether the performer itself said that it does not take the order.
+
+        Raises `RecoverableError` when the same order is to be sent again later: a busy performer has its whole time to
+        find room, so that a burst of tasks does not use the attempts up.
+        """
         attempt, performer = signed.assignment.attempt, signed.assignment.performer
         request = AssignTask(assignment=signed, body=encode_body(job.body), evidence=canonical_json(task.evidence))
+        self._check_connected()
         try:
             peer_id = await self._peer_id(performer)
             reply = await self._services.peers.ask(peer_id, request, timeout_s=self._acknowledge_timeout_s)
@@ -148,9 +155,16 @@ class Dispatcher:
             return AssignmentStatus.SILENT, f"silent: {error}", False
         if not isinstance(reply, TaskAnswer) or (reply.task_key, reply.attempt) != (task.task_key, attempt):
             return AssignmentStatus.SILENT, f"keeper {checksum(performer)} answered something else", False
+        if not reply.is_accepted and reply.code == BUSY:
+            raise RecoverableError(f"{reply.code}: {reply.message}")
         if not reply.is_accepted:
             return AssignmentStatus.REFUSED, f"{reply.code}: {reply.message}", True
         return AssignmentStatus.ACKNOWLEDGED, "", True
+
+    def _check_connected(self) -> None:
+        """Raise `RecoverableError` while this engine is cut off: it would use up attempts and learn about nobody."""
+        if not self._services.peers.connected():
+            raise RecoverableError("this engine is connected to no peer")
 
     async def _peer_id(self, performer: Address) -> str:
         peer_id = await self._services.peers.locate(performer)

@@ -47,6 +47,10 @@ async def refuse(heard: Heard[AssignTask]) -> Reply:
     return answer(heard, is_accepted=False, code="job_inactive")
 
 
+async def be_busy(heard: Heard[AssignTask]) -> Reply:
+    return answer(heard, is_accepted=False, code="busy")
+
+
 async def be_silent(heard: Heard[AssignTask]) -> Reply:
     raise RecoverableError("killed while it worked on the answer")
 
@@ -324,13 +328,45 @@ async def test_run_when_one_task_is_poisonous_then_it_is_set_aside_and_the_other
         assert (entry.kind, entry.subject) == ("task", f"task:0x{KEY.hex()}")
 
 
-async def test_run_when_the_peer_book_knows_nobody_then_the_performer_counts_as_unreachable(tmp_path: Path) -> None:
+async def test_run_when_the_engine_is_cut_off_then_the_task_waits_and_goes_on_when_it_is_back(tmp_path: Path) -> None:
+    async with stage(tmp_path) as it, running(dispatcher(it.engine).run()):
+        it.scene.network.cut.add(ENGINE_PEER)
+        await it.scene.pass_time(5)
+        assert it.orders == []
+        assert (await it.task()).attempt == 0
+        await it.scene.network.reconnect(ENGINE_PEER)
+        await it.scene.pass_time(2)
+        assert it.performers() == [it.ranks[0]]
+        assert (await it.task()).status is TaskStatus.ACKNOWLEDGED
+
+
+async def test_run_when_the_performer_has_told_no_peer_id_then_the_next_is_asked(tmp_path: Path) -> None:
     async with stage(tmp_path) as it:
-        for node in it.scene.network.nodes.values():
-            if node.peer_id != ENGINE_PEER:
-                it.scene.network.cut.add(node.peer_id)
-        it.engine = await it.scene.restarted(it.engine)
+        it.kill(0)
+        it.engine = await it.scene.restarted(it.engine)  # which pulls the check-ins of those it reaches
         async with running(dispatcher(it.engine).run()):
-            await it.scene.pass_time(2)
-        assert (await it.task()).status is TaskStatus.FAILED
-        assert "has told no peer id" in (await it.task()).task_error
+            await it.scene.settle()
+        assert it.performers() == [it.ranks[1]]
+        (row, _) = await it.engine.store.assignments.list_by_task(KEY)
+        assert row.status is AssignmentStatus.UNREACHABLE
+
+
+async def test_run_when_the_elected_is_busy_then_it_is_asked_again_until_its_time_is_over(tmp_path: Path) -> None:
+    async with stage(tmp_path) as it, running(dispatcher(it.engine).run()):
+        it.set(0, be_busy)
+        await it.scene.pass_time(4)
+        assert set(it.performers()) == {it.ranks[0]}
+        assert 3 <= len(it.orders) <= 6
+        it.set(0, accept)
+        await it.scene.pass_time(2)
+        assert set(it.performers()) == {it.ranks[0]}
+        assert (await it.task()).status is TaskStatus.ACKNOWLEDGED
+        assert (await it.task()).attempt == 1
+
+
+async def test_run_when_the_elected_stays_busy_then_the_next_takes_over_at_the_deadline(tmp_path: Path) -> None:
+    async with stage(tmp_path) as it, running(dispatcher(it.engine).run()):
+        it.set(0, be_busy)
+        await it.scene.pass_time(ATTEMPT_S + 3)
+        assert it.performers()[-1] == it.ranks[1]
+        assert (await it.task()).attempt == 2
