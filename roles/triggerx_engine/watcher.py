@@ -59,7 +59,7 @@ class TimeWatcher:
         if not isinstance(trigger, TimeTrigger) or due is None:
             raise InvalidInput("trigger", "only time jobs have due seconds")
         schedule = {"created_at": job.created_at, "expires_at": job.expires_at}
-        latest, missed = last_due(trigger, **schedule, due=due, now=services.clock.now())
+        latest, missed = last_due(trigger, expires_at=job.expires_at, due=due, now=services.clock.now())
         reason = await self._over(job)
         if reason:
             await self._end(job, reason, due=due, missed=missed + 1)

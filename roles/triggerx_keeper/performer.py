@@ -23,6 +23,7 @@ from triggerx_keeper.calls import build_call, measure_inner_call
 from triggerx_keeper.executions import find_execution, read_execution
 from triggerx_keeper.identity import Identity
 
+ADOPTION_MARGIN_S = 3  # an attester whose clock is so much behind must not take an adoption for too early
 ANNOUNCED_FOR_S = 600  # how long others can pull an announcement: longer than any attestation takes
 
 
@@ -132,7 +133,7 @@ class Performer:
         order = performance.signed.assignment
         if done.sender != self._identity.address and done.executor_order is not None:
             executor_until = done.executor_order.not_after + services.network.timing.announce_grace_s
-            await services.clock.sleep_until((executor_until + 1) * 1000)
+            await services.clock.sleep_until((executor_until + ADOPTION_MARGIN_S) * 1000)
         if services.clock.now() > order.not_after + services.network.timing.announce_grace_s:
             await self._abandon(performance, "its time to announce is over; the next performer's announcement counts")
             return

@@ -1,6 +1,7 @@
 """Alerts: who fell silent is offline after an epoch; its operator is told after ten minutes, once, and when it is back.
 
-The alert row is written before the notice is handed over, with the notice's id, so a restart tells nobody twice.
+The alert row is written before the notice is handed over, so a restart tells nobody twice; a kill between the two, or
+a channel that fails then, loses that notice, and the row alone says so.
 Silence is measured on the monotonic clock from when this process last heard: a clock jump raises no false alert, and a
 restart gives every keeper the full time again.
 """

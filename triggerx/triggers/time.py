@@ -25,7 +25,7 @@ def next_due(trigger: TimeTrigger, *, created_at: int, expires_at: int, after: i
     return slot if slot <= expires_at else None
 
 
-def last_due(trigger: TimeTrigger, *, created_at: int, expires_at: int, due: int, now: int) -> tuple[int, int]:
+def last_due(trigger: TimeTrigger, *, expires_at: int, due: int, now: int) -> tuple[int, int]:
     """Return the latest due second in [due, now] and how many due seconds from `due` on come before it.
 
     `due` itself must be a due second ≤ `now`.
@@ -34,12 +34,14 @@ def last_due(trigger: TimeTrigger, *, created_at: int, expires_at: int, due: int
     if trigger.schedule_type is ScheduleType.INTERVAL:
         skipped = (min(now, expires_at) - due) // trigger.interval_s
         return due + skipped * trigger.interval_s, skipped
+    later = cron_moments(trigger, after=due) if trigger.schedule_type is ScheduleType.CRON else iter(trigger.specific)
     latest = due
-    while True:
-        slot = next_due(trigger, created_at=created_at, expires_at=expires_at, after=latest)
-        if slot is None or slot > now:
-            return latest, skipped
-        latest, skipped = slot, skipped + 1
+    for slot in later:
+        if slot > min(now, expires_at):
+            break
+        if slot > due:
+            latest, skipped = slot, skipped + 1
+    return latest, skipped
 
 
 def is_due(trigger: TimeTrigger, *, created_at: int, expires_at: int, moment: int) -> bool:

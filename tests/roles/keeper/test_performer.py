@@ -22,7 +22,7 @@ from triggerx.events import AssignmentReceived
 from triggerx.ports.chain import TransactionIntent, TransactionOutcome, TransactionStatus
 from triggerx.ports.store.peering import Performance, PerformanceStatus
 from triggerx_keeper.announcements import document_hash
-from triggerx_keeper.performer import Performer
+from triggerx_keeper.performer import ADOPTION_MARGIN_S, Performer
 
 POLL_S = 2.0
 GRACE_S = NETWORK.timing.announce_grace_s
@@ -236,7 +236,7 @@ async def test_run_when_it_finds_the_action_done_then_it_announces_it_after_its_
         async with running(shop.loop().run()):
             await shop.until(window_over)
             assert await shop.announced() == []
-            await shop.until(window_over + 1)
+            await shop.until(window_over + ADOPTION_MARGIN_S)
             ((_, document),) = await shop.announced()
         assert document.action.tx_hash == tx_hash
         assert document.performer == shop.lane.address

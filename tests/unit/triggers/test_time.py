@@ -28,10 +28,10 @@ def test_next_due_when_specific_then_gives_each_moment_once() -> None:
 
 
 def test_last_due_when_late_then_gives_the_latest_and_counts_the_ones_before() -> None:
-    assert last_due(EVERY_10, created_at=1000, expires_at=2000, due=1010, now=1045) == (1040, 3)
-    assert last_due(EVERY_10, created_at=1000, expires_at=1030, due=1010, now=9999) == (1030, 2)
-    assert last_due(THREE, created_at=1000, expires_at=2000, due=1005, now=1050) == (1007, 1)
-    assert last_due(THREE, created_at=1000, expires_at=2000, due=1005, now=1005) == (1005, 0)
+    assert last_due(EVERY_10, expires_at=2000, due=1010, now=1045) == (1040, 3)
+    assert last_due(EVERY_10, expires_at=1030, due=1010, now=9999) == (1030, 2)
+    assert last_due(THREE, expires_at=2000, due=1005, now=1050) == (1007, 1)
+    assert last_due(THREE, expires_at=2000, due=1005, now=1005) == (1005, 0)
 
 
 @given(
@@ -71,3 +71,13 @@ def test_is_due_when_cron_then_knows_its_minutes_only() -> None:
     frame = {"created_at": whole_hour - 10, "expires_at": whole_hour + 10_000}
     assert is_due(hourly, **frame, moment=whole_hour)
     assert not is_due(hourly, **frame, moment=whole_hour + 60)
+
+
+def test_last_due_when_a_cron_schedule_was_away_for_a_year_then_counts_every_slot_once() -> None:
+    minutely = TimeTrigger(schedule_type=ScheduleType.CRON, cron_expression="*/5 * * * *")
+    first = 1_800_000_000 // 300 * 300
+    slots = 365 * 288
+    assert last_due(minutely, expires_at=first + 10**9, due=first, now=first + slots * 300 + 7) == (
+        first + slots * 300,
+        slots,
+    )

@@ -49,7 +49,7 @@ async def _run(arguments: argparse.Namespace) -> None:
         loop.add_signal_handler(number, stopped.set)
     if arguments.until_stdin_closes:
         threading.Thread(target=_wait_for_stdin, args=(loop, stopped), name="stdin", daemon=True).start()
-    print(json.dumps({"rpc_url": f"http://{HOST}:{port}", "port": port, "chain_id": chain.chain_id}), flush=True)  # noqa: T201
+    print(json.dumps({"rpc_url": f"http://{HOST}:{port}", "port": port, "chain_id": chain.chain_id}), flush=True)  # noqa: T201 - its parent reads it
     clock = asyncio.create_task(maker.keep_time(), name="block-clock")
     waiting = asyncio.create_task(stopped.wait(), name="stop")
     try:

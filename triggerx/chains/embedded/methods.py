@@ -71,27 +71,27 @@ class Methods:
 
     # What the chain is
 
-    async def eth_chainId(self, _params: list[Any]) -> str:  # noqa: D102, N802
+    async def eth_chainId(self, _params: list[Any]) -> str:
         return quantity(self.chain.chain_id)
 
-    async def net_version(self, _params: list[Any]) -> str:  # noqa: D102
+    async def net_version(self, _params: list[Any]) -> str:
         return str(self.chain.chain_id)
 
-    async def web3_clientVersion(self, _params: list[Any]) -> str:  # noqa: D102, N802
+    async def web3_clientVersion(self, _params: list[Any]) -> str:
         return CLIENT_VERSION
 
-    async def eth_syncing(self, _params: list[Any]) -> bool:  # noqa: D102
+    async def eth_syncing(self, _params: list[Any]) -> bool:
         return False
 
-    async def eth_accounts(self, _params: list[Any]) -> list[str]:  # noqa: D102
+    async def eth_accounts(self, _params: list[Any]) -> list[str]:
         return []
 
-    async def eth_blockNumber(self, _params: list[Any]) -> str:  # noqa: D102, N802
+    async def eth_blockNumber(self, _params: list[Any]) -> str:
         return quantity(self.chain.head.number)
 
     # Blocks, transactions, logs
 
-    async def eth_getBlockByNumber(self, params: list[Any]) -> Any:  # noqa: D102, N802
+    async def eth_getBlockByNumber(self, params: list[Any]) -> Any:
         full = len(params) > 1 and bool(params[1])
         if params[0] == "pending":
             header, _, executed = await self.maker.change(self.chain.pending_view)
@@ -99,18 +99,18 @@ class Methods:
         block = self._block(params[0], missing_is_none=True)
         return None if block is None else block_json(block, full=full)
 
-    async def eth_getBlockByHash(self, params: list[Any]) -> Any:  # noqa: D102, N802
+    async def eth_getBlockByHash(self, params: list[Any]) -> Any:
         block = self.chain.block_by_hash(bytes_of(params[0], "hash", 32))
         return None if block is None else block_json(block, full=len(params) > 1 and bool(params[1]))
 
-    async def eth_getBlockReceipts(self, params: list[Any]) -> Any:  # noqa: D102, N802
+    async def eth_getBlockReceipts(self, params: list[Any]) -> Any:
         asked = params[0]
         if isinstance(asked, str) and len(asked) == 66:
             asked = {"blockHash": asked}
         block = self._block(asked, missing_is_none=True)
         return None if block is None else [receipt_json(block, index) for index in range(len(block.executed))]
 
-    async def eth_getTransactionByHash(self, params: list[Any]) -> Any:  # noqa: D102, N802
+    async def eth_getTransactionByHash(self, params: list[Any]) -> Any:
         tx_hash = bytes_of(params[0], "hash", 32)
         waiting = self.chain.pool.get(tx_hash)
         place = self.chain.place_of(tx_hash)
@@ -118,11 +118,11 @@ class Methods:
             return mined_transaction(*place)
         return None if waiting is None else transaction_json(waiting.transaction, waiting.sender)
 
-    async def eth_getTransactionReceipt(self, params: list[Any]) -> Any:  # noqa: D102, N802
+    async def eth_getTransactionReceipt(self, params: list[Any]) -> Any:
         place = self.chain.place_of(bytes_of(params[0], "hash", 32))
         return None if place is None else receipt_json(*place)
 
-    async def eth_getLogs(self, params: list[Any]) -> Any:  # noqa: D102, N802
+    async def eth_getLogs(self, params: list[Any]) -> Any:
         wanted = filter_of(params[0])
         found: list[Any] = []
         for raw in self._logs(params[0], wanted):
@@ -150,21 +150,21 @@ class Methods:
 
     # Accounts
 
-    async def eth_getBalance(self, params: list[Any]) -> str:  # noqa: D102, N802
+    async def eth_getBalance(self, params: list[Any]) -> str:
         state = await self._state(params, 1)
         return quantity(state.get_balance(bytes_of(params[0], "address", 20)))  # type: ignore[arg-type]  # NewType
 
-    async def eth_getCode(self, params: list[Any]) -> str:  # noqa: D102, N802
+    async def eth_getCode(self, params: list[Any]) -> str:
         state = await self._state(params, 1)
         return data(state.get_code(bytes_of(params[0], "address", 20)))  # type: ignore[arg-type]  # NewType
 
-    async def eth_getStorageAt(self, params: list[Any]) -> str:  # noqa: D102, N802
+    async def eth_getStorageAt(self, params: list[Any]) -> str:
         state = await self._state(params, 2)
         address = bytes_of(params[0], "address", 20)
         slot = number_of(params[1], "slot")
         return data(state.get_storage(address, slot).to_bytes(32, "big"))  # type: ignore[arg-type]  # NewType
 
-    async def eth_getTransactionCount(self, params: list[Any]) -> str:  # noqa: D102, N802
+    async def eth_getTransactionCount(self, params: list[Any]) -> str:
         sender = bytes_of(params[0], "address", 20)
         if len(params) > 1 and params[1] == "pending":
             return quantity(self.chain.nonce_of(sender, pending=True))
@@ -172,7 +172,7 @@ class Methods:
 
     # Execution
 
-    async def eth_call(self, params: list[Any]) -> str:  # noqa: D102
+    async def eth_call(self, params: list[Any]) -> str:
         message = call_of(params[0])
         fresh = await self._fresh_states(params)
         outcome = await self.maker.call(lambda: _guarded(lambda: evm.call(fresh(), message, self.chain.chain_id)))
@@ -180,7 +180,7 @@ class Methods:
             raise _failure(outcome)
         return data(outcome.output)
 
-    async def eth_estimateGas(self, params: list[Any]) -> str:  # noqa: D102, N802
+    async def eth_estimateGas(self, params: list[Any]) -> str:
         message = call_of(params[0])
         fresh = await self._fresh_states(params if len(params) > 1 else [params[0], "pending"])
         gas, outcome = await self.maker.call(
@@ -190,18 +190,18 @@ class Methods:
             raise _failure(outcome)
         return quantity(gas)
 
-    async def eth_sendRawTransaction(self, params: list[Any]) -> str:  # noqa: D102, N802
+    async def eth_sendRawTransaction(self, params: list[Any]) -> str:
         return data(await self.maker.send(bytes_of(params[0], "transaction")))
 
     # Fees
 
-    async def eth_gasPrice(self, _params: list[Any]) -> str:  # noqa: D102, N802
+    async def eth_gasPrice(self, _params: list[Any]) -> str:
         return quantity(self.chain.head.header.base_fee_per_gas + PRIORITY_FEE_WEI)
 
-    async def eth_maxPriorityFeePerGas(self, _params: list[Any]) -> str:  # noqa: D102, N802
+    async def eth_maxPriorityFeePerGas(self, _params: list[Any]) -> str:
         return quantity(PRIORITY_FEE_WEI)
 
-    async def eth_feeHistory(self, params: list[Any]) -> Any:  # noqa: D102, N802
+    async def eth_feeHistory(self, params: list[Any]) -> Any:
         count = number_of(params[0], "blockCount")
         percentiles = params[2] if len(params) > 2 and params[2] else []
         return fee_history(self.chain, count, self._number(params[1]), percentiles)
