@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.apart import Apart, running_apart
+from tests.e2e.apart import Apart, NodeProcess, running_apart
 from triggerx.core.canonical import Json
 from triggerx.evm.contracts import AttestationCenter, TaskExecutionHub
 from triggerx.evm.types import Wei, from_hex
@@ -48,12 +48,19 @@ async def attested_once(network: Apart, job: RegisteredJob) -> Task:
     return task
 
 
+def open_files(node: NodeProcess) -> set[Path]:
+    """The files this process holds open now, by the kernel's word."""
+    return {link.readlink() for link in Path(f"/proc/{node.process.pid}/fd").iterdir() if link.is_symlink()}
+
+
 async def test_apart_when_all_is_well_then_the_task_is_done_and_attested_once(tmp_path: Path) -> None:
     async with running_apart(tmp_path) as (network, _):
         task = await attested_once(network, await one_job(network))
         assert task["attesters_ids"] == [1, 2, 3, 4]
         folders = {path.name for path in tmp_path.iterdir() if path.is_dir()}
         assert folders == {"core", "keeper-1", "keeper-2", "keeper-3", "keeper-4", "networks"}
+        for node in (network.core, *network.keepers.values()):
+            assert {path.parent for path in open_files(node) if tmp_path in path.parents} == {tmp_path / node.name}
 
 
 @pytest.mark.parametrize("point", ["keeper.before-action", "transactions.after-broadcast", "keeper.before-submission"])
