@@ -22,6 +22,7 @@ DEPOSIT_WEI: Final = Wei(10**19)
 CREATE_GAS: Final = 1_000_000  # a createJob takes about a third of it
 ARGUMENT: Final = 7
 LEAD_S: Final = 5  # between the jobs' creation and the first due second that is waited for
+LAST_FIRED_S: Final = 2.0  # after the last due second, by when its tasks are in the engine's store
 DRAIN_S: Final = 30.0  # after the last due second; what is not attested by then is counted as missing
 LOOK_S: Final = 1.0
 
@@ -73,7 +74,7 @@ async def run_load(customer: Customer, *, jobs: int, interval_s: int, rounds: in
     mandates = [customer.sign_mandate(job, runs_max=time_frame_s) for job in registered]
     await asyncio.gather(*map(customer.post_job, registered, mandates))
     until = max(job.version + job.time_frame_s for job in registered)
-    await asyncio.sleep(max(0.0, until - time.time()))
+    await asyncio.sleep(max(0.0, until + LAST_FIRED_S - time.time()))
     await _drained(customer, registered, within_s=DRAIN_S)
     return await _result(customer, registered, first_block=first_block)
 
