@@ -4,6 +4,7 @@ Nothing secret goes out: a field whose name sounds like a key, a password or a t
 the libraries log goes the same way, from warning on.
 """
 
+import contextlib
 import json
 import logging
 import math
@@ -83,8 +84,10 @@ class NodeLog:
 
     def _write(self, level: Level, event: str, fields: dict[str, object]) -> None:
         stream = sys.stderr if self._stream is None else self._stream
-        stream.write(self._render(_moment(self._clock.now_ms()), level, event, self._fields | fields))
-        stream.flush()
+        line = self._render(_moment(self._clock.now_ms()), level, event, self._fields | fields)
+        with contextlib.suppress(OSError):  # a full disk, or a reader that is gone, must not stop a node
+            stream.write(line)
+            stream.flush()
 
 
 _Render = Callable[[str, Level, str, Mapping[str, object]], str]

@@ -123,3 +123,14 @@ def test_libraries_when_routed_twice_then_each_record_is_written_once(root_logge
     route_libraries(log)
     logging.getLogger("aiohttp").warning("once")
     assert len(stream.getvalue().splitlines()) == 1
+
+
+class ClosedPipe(io.StringIO):
+    """A stream whose reader is gone."""
+
+    def write(self, text: str) -> int:
+        raise BrokenPipeError(32, "Broken pipe")
+
+
+def test_write_when_the_logs_reader_is_gone_then_the_node_goes_on() -> None:
+    NodeLog(VirtualClock(), stream=ClosedPipe()).error("nobody hears this")
