@@ -6,7 +6,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -46,8 +46,9 @@ async def run_all(options: DevnetOptions) -> None:
             document = config.data_dir / DOCUMENT_NAME
             write_profile(config.data_dir, devnet.ground.network)
             write_document(document, devnet_document(devnet))
-            sys.stdout.write(banner(devnet, document))
-            sys.stdout.flush()
+            with suppress(BrokenPipeError):  # whoever reads only its head still has devnet.json
+                sys.stdout.write(banner(devnet, document))
+                sys.stdout.flush()
             await asyncio.gather(devnet.core.wait(), *(keeper.wait() for keeper in devnet.keepers))
 
 
