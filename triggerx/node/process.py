@@ -9,6 +9,8 @@ from collections.abc import Callable, Coroutine
 from types import FrameType
 from typing import Any, Final
 
+from triggerx.node.failures import is_recoverable
+
 STOP_DEADLINE_S: Final = 75.0
 """For the whole unwinding: five roles and the adapters, each with its own deadline, stay below it."""
 INTERRUPTED: Final = 130
@@ -47,8 +49,9 @@ async def _until_signal(work: Callable[[], Coroutine[Any, Any, None]], watchdog:
         for number, handler in before.items():
             signal.signal(number, handler)
         task.cancel()
-    if not task.cancelled():
-        task.result()
+    failure = None if task.cancelled() else task.exception()
+    if failure is not None and not (received and is_recoverable(failure)):
+        raise failure  # an outside that fails while a signal stops us is no failure of the stop
     return INTERRUPTED if signal.SIGINT in received else 0
 
 

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from triggerx.core.errors import RecoverableError, UnrecoverableError
 from triggerx.node.process import run_process
 
 STUBBORN = """
@@ -84,3 +85,26 @@ def test_process_when_the_stop_hangs_then_it_ends_and_says_so() -> None:
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=20) == 70
         assert "the stop took longer than 0.1 s" in process.stderr.read()
+
+
+def test_process_when_the_outside_fails_while_a_signal_stops_it_then_the_stop_is_still_clean() -> None:
+    async def work() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.Event().wait()
+        finally:
+            raise RecoverableError("no endpoint answers any more")
+
+    assert run_process(work) == 0
+
+
+def test_process_when_the_stop_finds_a_reason_not_to_go_on_then_it_is_raised() -> None:
+    async def work() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.Event().wait()
+        finally:
+            raise UnrecoverableError("the store is damaged")
+
+    with pytest.raises(UnrecoverableError, match="damaged"):
+        run_process(work)
