@@ -1,6 +1,6 @@
 """One EVM chain as the roles see it: reads, confirmed logs, and transactions that end in a stated outcome."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -98,6 +98,29 @@ class LogBatch:
     cursor: Cursor
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockRange:
+    """One step along the canonical chain: first what no longer is, then what has become canonical.
+
+    `dropped` are blocks handed out before that were replaced, newest first; `blocks` follow on the newest block
+    that stayed, ascending and without a gap; `logs` are all matching logs of `blocks`, by block and index. `is_whole`
+    says that the logs are not filtered: then a log's ordinal in its receipt can be counted from them alone.
+    """
+
+    dropped: tuple[Block, ...]
+    blocks: tuple[Block, ...]
+    logs: tuple[Log, ...]
+    is_whole: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """One read of a contract in a batch."""
+
+    to: Address
+    data: bytes
+
+
 class Chain(Protocol):
     """Reads of one chain. Raises `RecoverableError` when no endpoint answers in time."""
 
@@ -141,6 +164,17 @@ class Chain(Protocol):
         """Return the receipt of a mined transaction."""
         ...
 
+    async def receipts(self, block: Block) -> tuple[Receipt, ...]:
+        """Return every receipt of exactly this block, in the order of its transactions.
+
+        Raises `RecoverableError` when the endpoint knows another block under its number.
+        """
+        ...
+
+    async def call_many(self, views: Sequence[View], *, block: int) -> tuple[bytes | CallReverted, ...]:
+        """Run many reads at one block, in as few requests as can be (one for every 500); an answer or revert each."""
+        ...
+
     async def transaction(self, tx_hash: Hash32) -> Transaction | None:
         """Return a mined or pending transaction."""
         ...
@@ -165,6 +199,18 @@ class Chain(Protocol):
         Starts after the cursor, or at `start_block` where there is none. A range without logs is yielded too (so the
         cursor moves), not more often than every head. Raises `ReorgBeyondConfirmations` when the cursor's block is no
         longer canonical.
+        """
+        ...
+
+    def canonical_ranges(
+        self, wanted: Callable[[], LogFilter], *, known: Sequence[Block], start_block: int
+    ) -> AsyncIterator[BlockRange]:
+        """Follow the canonical chain at zero confirmations: every block once, and again what a reorg replaced.
+
+        `known` are the newest blocks that the caller has stored, ascending (empty: begin at `start_block`); they are
+        what a reorg is found by. `wanted` is asked anew before each range. A range is handed out whole or asked for
+        again: an empty answer is checked against the bloom, and against a second endpoint where one is configured.
+        Raises `ReorgBeyondConfirmations` when none of the known blocks is canonical any more.
         """
         ...
 
