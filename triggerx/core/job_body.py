@@ -7,20 +7,18 @@ Parsing is strict about every field it uses and silent about the others; dumping
 import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Final, assert_never
+from typing import Final
 
 from triggerx.core.canonical import Json, canonical_json
 from triggerx.core.errors import InvalidInput
 from triggerx.core.job import (
+    NO_LIMITS,
     Action,
-    ConditionTrigger,
-    EventTrigger,
     JobBody,
     JobId,
-    ScheduleType,
+    OnLinkFailure,
     TaskDefinition,
     TimeTrigger,
-    Trigger,
 )
 from triggerx.core.job_fields import (
     Fields,
@@ -28,14 +26,19 @@ from triggerx.core.job_fields import (
     exact_integer,
     kind_of,
     read_address,
+    read_chain_id,
     read_decimal,
     read_flag,
     read_integer,
+    read_one_of,
+    read_optional,
+    read_required,
     read_text,
     shown,
 )
+from triggerx.core.limits_json import dump_limits, parse_limits
 from triggerx.core.mandate import dump_mandate, parse_mandate
-from triggerx.core.schedule import dump_schedule, parse_interval, parse_schedule
+from triggerx.core.trigger_json import URL_BYTES_MAX, dump_trigger, parse_trigger
 from triggerx.evm import registry
 from triggerx.evm.abi import ArgumentError, Function, encode_arguments, function_from_abi
 from triggerx.evm.nesting import shallow_json
@@ -47,19 +50,9 @@ CALLDATA_BYTES_MAX: Final = 8 * 1024  # what TaskExecutionHub.executeTask takes
 ARGUMENTS_MAX: Final = 64  # the EVM's stack lets no compiler take more than about 16
 TITLE_BYTES_MAX: Final = 256  # a line to read; it is stored on chain, where every word costs gas
 FUNCTION_BYTES_MAX: Final = 1_024  # a signature with a few structs
-URL_BYTES_MAX: Final = 2_048  # what browsers and gateways take
-FILTER_BYTES_MAX: Final = 4_096  # a filter compares with one value of an event
 LANGUAGE_BYTES_MAX: Final = 32
 TIME_FRAME_S_MAX: Final = 10 * 366 * 86_400  # ten years: a forgotten job ends
 
-CONDITION_TYPES: Final = frozenset(
-    {"greater_than", "less_than", "between", "equals", "not_equals", "greater_equal", "less_equal"}
-)
-SOURCE_TYPES: Final = frozenset({"api", "oracle", "static", "websocket"})
-
-_TIME: Final = frozenset({TaskDefinition.TIME_STATIC, TaskDefinition.TIME_DYNAMIC})
-_EVENT: Final = frozenset({TaskDefinition.EVENT_STATIC, TaskDefinition.EVENT_DYNAMIC})
-_CONDITION: Final = frozenset({TaskDefinition.CONDITION_STATIC, TaskDefinition.CONDITION_DYNAMIC})
 _STATIC: Final = frozenset({TaskDefinition.TIME_STATIC, TaskDefinition.EVENT_STATIC, TaskDefinition.CONDITION_STATIC})
 
 
@@ -71,7 +64,7 @@ def parse_body(raw: Fields) -> JobBody:
     definition = TaskDefinition(read_integer(raw, "task_definition_id", low=1, high=7))
     time_frame_s = read_integer(raw, "time_frame", low=1, high=TIME_FRAME_S_MAX)
     job_id = read_integer(raw, "job_id", low=1, high=(1 << 256) - 1)
-    created_chain_id = _chain_id(raw, "created_chain_id")
+    created_chain_id = read_chain_id(raw, "created_chain_id")
     if chain_id_of(job_id) != created_chain_id:
         raise InvalidInput("created_chain_id", f"is {created_chain_id}, but the job id was made on another chain")
     mandate = raw.get("mandate")
@@ -83,12 +76,14 @@ def parse_body(raw: Fields) -> JobBody:
         created_chain_id=created_chain_id,
         time_frame_s=time_frame_s,
         recurring=read_flag(raw, "recurring"),
-        trigger=_parse_trigger(raw, definition, time_frame_s),
+        trigger=parse_trigger(raw, definition, time_frame_s=time_frame_s),
         action=_parse_action(raw, definition),
         priority=read_integer(raw, "priority", low=1, high=3, default=2),
         security=read_integer(raw, "security", low=1, high=4, default=4),
         link_job_id=_link(raw),
         chain_status=read_integer(raw, "chain_status", low=0, high=2, default=0),
+        link_on_failure=OnLinkFailure(read_one_of(raw, "link_on_failure", OnLinkFailure, default=OnLinkFailure.STOP)),
+        limits=parse_limits(raw.get("limits")),
         cost_prediction=read_decimal(raw, "job_cost_prediction", default="0"),
         mandate=None if mandate is None else parse_mandate(mandate),
     )
@@ -127,8 +122,19 @@ def dump_body(body: JobBody) -> dict[str, Json]:
         "is_safe": action.safe_address is not None,
         "safe_address": "" if action.safe_address is None else checksum(action.safe_address),
         "mandate": None if body.mandate is None else dump_mandate(body.mandate),
-        **_dump_trigger(body.trigger),
+        **dump_trigger(body.trigger),
+        **_dump_terms(body),
     }
+
+
+def _dump_terms(body: JobBody) -> dict[str, Json]:
+    """The fields that came after the first release stand there only when they are used, so that older bodies stay."""
+    terms: dict[str, Json] = {}
+    if body.link_on_failure is not OnLinkFailure.STOP:
+        terms["link_on_failure"] = body.link_on_failure.value
+    if body.limits != NO_LIMITS:
+        terms["limits"] = dump_limits(body.limits)
+    return terms
 
 
 def encode_body(body: JobBody) -> bytes:
@@ -208,37 +214,6 @@ def chain_id_of(job_id: int) -> ChainId:
     return registry.unpack_job_id(job_id)[0]
 
 
-def _parse_trigger(raw: Fields, definition: TaskDefinition, time_frame_s: int) -> Trigger:
-    if definition in _TIME:
-        return parse_schedule(raw, time_frame_s=time_frame_s)
-    if definition in _EVENT:
-        return EventTrigger(
-            chain_id=_chain_id(raw, "trigger_chain_id"),
-            contract=read_address(raw, "trigger_contract_address"),
-            event=_required(raw, "trigger_event", FUNCTION_BYTES_MAX),
-            filter_name=read_text(raw, "event_filter_para_name", bytes_max=FUNCTION_BYTES_MAX, default=""),
-            filter_value=read_text(raw, "event_filter_value", bytes_max=FILTER_BYTES_MAX, default=""),
-        )
-    if definition in _CONDITION:
-        return _parse_condition(raw)
-    interval_s = parse_interval(raw, time_frame_s=time_frame_s)
-    return TimeTrigger(schedule_type=ScheduleType.INTERVAL, interval_s=interval_s)
-
-
-def _parse_condition(raw: Fields) -> ConditionTrigger:
-    condition = ConditionTrigger(
-        condition_type=_one_of(raw, "condition_type", CONDITION_TYPES),
-        source_type=_one_of(raw, "value_source_type", SOURCE_TYPES),
-        source_url=_required(raw, "value_source_url", URL_BYTES_MAX),
-        selected_key_route=read_text(raw, "selected_key_route", bytes_max=FUNCTION_BYTES_MAX, default=""),
-        upper_limit=read_decimal(raw, "upper_limit", default="0"),
-        lower_limit=read_decimal(raw, "lower_limit", default="0"),
-    )
-    if condition.condition_type == "between" and Decimal(condition.upper_limit) < Decimal(condition.lower_limit):
-        raise InvalidInput("upper_limit", f"is {condition.upper_limit}, below lower_limit {condition.lower_limit}")
-    return condition
-
-
 def _parse_action(raw: Fields, definition: TaskDefinition) -> Action:
     is_static, is_custom = definition in _STATIC, definition is TaskDefinition.CUSTOM_SCRIPT
     arg_type = read_integer(raw, "arg_type", low=1, high=2, default=1 if is_static else 2)
@@ -251,9 +226,9 @@ def _parse_action(raw: Fields, definition: TaskDefinition) -> Action:
     language = read_text(raw, "language", bytes_max=LANGUAGE_BYTES_MAX, default="")
     if is_custom and not language:
         raise InvalidInput("language", "is missing: a custom script is registered with its language")
-    reader = _optional if is_custom else _required
+    reader = read_optional if is_custom else read_required
     return Action(
-        chain_id=_chain_id(raw, "target_chain_id"),
+        chain_id=read_chain_id(raw, "target_chain_id"),
         target=_target(raw, is_custom=is_custom),
         function=reader(raw, "target_function", FUNCTION_BYTES_MAX),
         abi=reader(raw, "abi", ABI_BYTES_MAX),
@@ -264,57 +239,9 @@ def _parse_action(raw: Fields, definition: TaskDefinition) -> Action:
     )
 
 
-def _dump_trigger(trigger: Trigger) -> dict[str, Json]:
-    match trigger:
-        case TimeTrigger():
-            return dump_schedule(trigger)
-        case EventTrigger():
-            return {
-                "trigger_chain_id": str(trigger.chain_id),
-                "trigger_contract_address": checksum(trigger.contract),
-                "trigger_event": trigger.event,
-                "event_filter_para_name": trigger.filter_name,
-                "event_filter_value": trigger.filter_value,
-            }
-        case ConditionTrigger():
-            return {
-                "condition_type": trigger.condition_type,
-                "value_source_type": trigger.source_type,
-                "value_source_url": trigger.source_url,
-                "selected_key_route": trigger.selected_key_route,
-                "upper_limit": trigger.upper_limit,
-                "lower_limit": trigger.lower_limit,
-            }
-        case _:
-            assert_never(trigger)
-
-
-def _chain_id(raw: Fields, field: str) -> ChainId:
-    # 32 bits: that is the width of the chain's part in a job id.
-    return ChainId(read_integer(raw, field, low=1, high=(1 << 32) - 1))
-
-
 def _link(raw: Fields) -> JobId | None:
     number = read_integer(raw, "link_job_id", low=-1, high=(1 << 256) - 1, default=-1)
     return None if number <= 0 else JobId(number)
-
-
-def _required(raw: Fields, field: str, bytes_max: int) -> str:
-    value = read_text(raw, field, bytes_max=bytes_max)
-    if not value.strip():
-        raise InvalidInput(field, "is empty")
-    return value
-
-
-def _optional(raw: Fields, field: str, bytes_max: int) -> str:
-    return read_text(raw, field, bytes_max=bytes_max, default="")
-
-
-def _one_of(raw: Fields, field: str, words: frozenset[str]) -> str:
-    value = read_text(raw, field, bytes_max=32).lower()
-    if value not in words:
-        raise InvalidInput(field, f"expected one of {', '.join(sorted(words))}, got {shown(value)}")
-    return value
 
 
 def _target(raw: Fields, *, is_custom: bool) -> Address:

@@ -4,12 +4,12 @@ A field that is null counts as absent. Numbers are exact: a float is taken by th
 JavaScript writes it, and never enters arithmetic.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from triggerx.core.errors import InvalidInput
-from triggerx.evm.types import Address, bound_text, parse_address
+from triggerx.evm.types import Address, ChainId, bound_text, parse_address
 
 Fields = Mapping[str, object]
 
@@ -115,6 +115,33 @@ def read_address(raw: Fields, field: str) -> Address:
         return parse_address(value)
     except ValueError as error:
         raise InvalidInput(field, str(error)) from error
+
+
+def read_chain_id(raw: Fields, field: str) -> ChainId:
+    """Return a chain's id; it has 32 bits, the width of the chain's part in a job id."""
+    return ChainId(read_integer(raw, field, low=1, high=(1 << 32) - 1))
+
+
+def read_required(raw: Fields, field: str, bytes_max: int) -> str:
+    """Return text that holds more than white space."""
+    value = read_text(raw, field, bytes_max=bytes_max)
+    if not value.strip():
+        raise InvalidInput(field, "is empty")
+    return value
+
+
+def read_optional(raw: Fields, field: str, bytes_max: int) -> str:
+    """Return text, empty where there is none."""
+    return read_text(raw, field, bytes_max=bytes_max, default="")
+
+
+def read_one_of(raw: Fields, field: str, words: Iterable[str], *, default: str | None = None) -> str:
+    """Return one of these words, in any case."""
+    value = read_text(raw, field, bytes_max=32, default=default).lower()
+    known = sorted(words)
+    if value not in known:
+        raise InvalidInput(field, f"expected one of {', '.join(known)}, got {shown(value)}")
+    return value
 
 
 def shown(value: object) -> str:

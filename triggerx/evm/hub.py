@@ -27,6 +27,7 @@ MANDATE_TYPE: Final = (
     "uint8 attemptsMax,uint8 security,uint64 notBefore,uint64 expiry)"
 )
 FIRING_TYPE: Final = "Firing(uint8 kind,uint256 index,uint256 chainId,bytes32 txHash)"
+RUN_TYPE: Final = "Run(uint256 jobId,uint256 version,uint256 nonce,uint64 requestedAt)"
 ASSIGNMENT_TYPE: Final = "Assignment(bytes32 taskKey,address performer,uint8 attempt,uint64 notBefore,uint64 notAfter)"
 
 
@@ -36,6 +37,7 @@ class FiringKind(IntEnum):
     TIME = 1
     EVENT = 2
     CONDITION = 3
+    MANUAL = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +66,11 @@ class Firing:
     def condition(cls, edge: int) -> Self:
         """The numbered change of a condition from false to true."""
         return cls(kind=FiringKind.CONDITION, index=edge, chain_id=ChainId(0), tx_hash=ZERO_HASH)
+
+    @classmethod
+    def manual(cls, nonce: int) -> Self:
+        """The run that the owner asked for by hand under this nonce."""
+        return cls(kind=FiringKind.MANUAL, index=nonce, chain_id=ChainId(0), tx_hash=ZERO_HASH)
 
     def as_tuple(self) -> tuple[int, int, int, bytes]:
         """The struct's fields for ABI encoding."""
@@ -137,6 +144,11 @@ def mandate_digest(mandate: Mandate, chain_id: ChainId, hub: Address) -> Hash32:
 def assignment_digest(assignment: Assignment, chain_id: ChainId, hub: Address) -> Hash32:
     """What the engine signs; the hub uses each digest once."""
     return digest(_domain(chain_id, hub), struct_hash(ASSIGNMENT_TYPE, *assignment.as_tuple()))
+
+
+def run_digest(job_id: int, version: int, nonce: int, requested_at: int, chain_id: ChainId, hub: Address) -> Hash32:
+    """What an owner signs to have a job run now, once for each nonce; `version` as in the mandate, unix seconds."""
+    return digest(_domain(chain_id, hub), struct_hash(RUN_TYPE, job_id, version, nonce, requested_at))
 
 
 def approval_message(

@@ -2,25 +2,32 @@
 
 import json
 from decimal import Decimal
+from typing import Any
 
 from hypothesis import strategies as st
 
 from triggerx.core.job import (
     Action,
+    ConditionMode,
     ConditionTrigger,
+    EventFilter,
     EventTrigger,
     JobBody,
     JobId,
+    Limits,
+    Misfire,
+    OnLinkFailure,
     ScheduleType,
     TaskDefinition,
     TimeTrigger,
     Trigger,
 )
-from triggerx.core.job_body import CONDITION_TYPES, SOURCE_TYPES
+from triggerx.core.limits_json import RUNS_MAX
 from triggerx.core.mandate import SignedMandate
+from triggerx.core.trigger_json import CONDITION_TYPES, ON_CHAIN, SOURCE_TYPES
 from triggerx.evm.hub import Mandate
 from triggerx.evm.keccak import Hash32
-from triggerx.evm.types import Address, ChainId
+from triggerx.evm.types import Address, ChainId, Wei, checksum
 
 ABI = json.dumps([{"type": "function", "name": "add", "inputs": [{"name": "by", "type": "uint256"}], "outputs": []}])
 
@@ -64,15 +71,18 @@ def plain(number: Decimal) -> str:
 @st.composite
 def triggers(draw: st.DrawFn, definition: TaskDefinition, time_frame_s: int) -> Trigger:
     interval_s = st.integers(1, time_frame_s)
+    misfire = draw(st.sampled_from(Misfire))
+    late: dict[str, Any] = {"misfire": misfire, "misfire_within_s": 60 if misfire is Misfire.WITHIN else 0}
     if definition is TaskDefinition.CUSTOM_SCRIPT:
-        return TimeTrigger(schedule_type=ScheduleType.INTERVAL, interval_s=draw(interval_s))
+        return TimeTrigger(schedule_type=ScheduleType.INTERVAL, interval_s=draw(interval_s), **late)
     if definition in (TaskDefinition.TIME_STATIC, TaskDefinition.TIME_DYNAMIC):
         moments = st.lists(st.integers(1, 2**35), min_size=1, max_size=5, unique=True).map(sorted).map(tuple)
+        cron = TimeTrigger(schedule_type=ScheduleType.CRON, cron_expression="*/5 1-3 * JAN,2 MON#1", **late)
         return draw(
             st.one_of(
-                st.builds(TimeTrigger, schedule_type=st.just(ScheduleType.INTERVAL), interval_s=interval_s),
-                st.builds(TimeTrigger, schedule_type=st.just(ScheduleType.SPECIFIC), specific=moments),
-                st.just(TimeTrigger(schedule_type=ScheduleType.CRON, cron_expression="*/5 1-3 * JAN,2 MON#1")),
+                interval_s.map(lambda s: TimeTrigger(schedule_type=ScheduleType.INTERVAL, interval_s=s, **late)),
+                moments.map(lambda m: TimeTrigger(schedule_type=ScheduleType.SPECIFIC, specific=m, **late)),
+                st.just(cron),
             )
         )
     if definition in (TaskDefinition.EVENT_STATIC, TaskDefinition.EVENT_DYNAMIC):
@@ -84,17 +94,51 @@ def triggers(draw: st.DrawFn, definition: TaskDefinition, time_frame_s: int) -> 
                 event=filled,
                 filter_name=texts,
                 filter_value=texts,
+                filters=st.lists(st.builds(EventFilter, name=filled, value=texts), max_size=3).map(tuple),
+                event_abi=texts,
+                confirmations=st.none() | st.integers(0, 256),
             )
         )
+    return draw(conditions())
+
+
+@st.composite
+def conditions(draw: st.DrawFn) -> ConditionTrigger:
+    """Conditions of every source, each with what its source needs."""
+    source_type = draw(st.sampled_from(sorted(SOURCE_TYPES)))
+    is_on_chain = source_type in ON_CHAIN
     low, high = sorted((draw(limits), draw(limits)))
+    if source_type == "static":
+        source_url = plain(draw(limits))
+    else:
+        source_url = checksum(draw(addresses)) if is_on_chain else draw(filled)
     return ConditionTrigger(
         condition_type=draw(st.sampled_from(sorted(CONDITION_TYPES))),
-        source_type=draw(st.sampled_from(sorted(SOURCE_TYPES))),
-        source_url=draw(filled),
+        source_type=source_type,
+        source_url=source_url,
         selected_key_route=draw(texts),
         upper_limit=plain(high),
         lower_limit=plain(low),
+        chain_id=draw(chain_ids) if is_on_chain else None,
+        function=draw(filled),
+        arguments=tuple(draw(st.lists(texts, max_size=2))),
+        script_function=draw(filled),
+        script_language=draw(texts.map(lambda text: text[:8])),
+        mode=draw(st.sampled_from(ConditionMode)),
+        hysteresis=plain(abs(low)),
+        cooldown_s=draw(st.integers(0, 10**6)),
+        tolerance=plain(abs(high)),
     )
+
+
+job_limits = st.builds(
+    Limits,
+    runs_max=st.none() | st.integers(0, RUNS_MAX),
+    runs_per_day_max=st.none() | st.integers(0, RUNS_MAX),
+    wei_max=st.none() | words.map(Wei),
+    wei_per_day_max=st.none() | words.map(Wei),
+    gas_price_max_wei=st.none() | words.map(Wei),
+)
 
 
 @st.composite
@@ -126,6 +170,8 @@ def bodies(draw: st.DrawFn) -> JobBody:
         priority=draw(st.integers(1, 3)),
         security=draw(st.integers(1, 4)),
         link_job_id=draw(st.none() | st.integers(1, (1 << 256) - 1).map(JobId)),
+        link_on_failure=draw(st.sampled_from(OnLinkFailure)),
+        limits=draw(job_limits),
         chain_status=draw(st.integers(0, 2)),
         cost_prediction=plain(draw(limits)),
         mandate=draw(st.none() | mandates),

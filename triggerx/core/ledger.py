@@ -1,0 +1,128 @@
+"""The ledger: every occurrence of a job's trigger has exactly one entry, which says what became of it and why.
+
+Due seconds with the same outcome in a row share one entry (a range). The identity of an occurrence is its firing; what
+was observed of it is evidence.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, NewType
+
+from triggerx.core.canonical import Json
+from triggerx.core.job import JobId
+from triggerx.evm.hub import Firing
+from triggerx.evm.types import Hash32
+
+EntryNumber = NewType("EntryNumber", int)
+
+
+class Outcome(StrEnum):
+    """What became of an occurrence. CONFIRMING, QUEUED and HELD are not final."""
+
+    CONFIRMING = "confirming"
+    """A log that has not enough blocks on top yet."""
+    QUEUED = "queued"
+    FIRED = "fired"
+    """It became the task of `task_key`."""
+    HELD = "held"
+    """It waits until what holds the job is over."""
+    SKIPPED = "skipped"
+    """The job's own terms say that it does not fire."""
+    MISSED = "missed"
+    """It should have fired and was not fired in time."""
+    WITHDRAWN = "withdrawn"
+    """Its log is no longer on the chain, and nothing was done about it."""
+
+
+class Reason(StrEnum):
+    """Why; one for each entry. `why` turns it into a sentence."""
+
+    NONE = ""
+    UNCONFIRMED = "unconfirmed"
+    PAUSED = "paused"
+    LINKED = "linked"
+    """The job before it in the chain had not completed."""
+    ENDED = "ended"
+    """The job had run as often as it is to run."""
+    EXPIRED = "expired"
+    """The time frame was over before it could be fired."""
+    STOPPED = "stopped"
+    """The job was deleted, or its registry entry says that it is not active."""
+    MISFIRE = "misfire"
+    """It was late, and the job's misfire policy leaves it out."""
+    COOLDOWN = "cooldown"
+    BALANCE = "balance"
+    GAS_PRICE = "gas_price"
+    RUNS = "runs"
+    """The runs that the job or its mandate allows are used."""
+    RUNS_TODAY = "runs_today"
+    SPENT = "spent"
+    SPENT_TODAY = "spent_today"
+    USER_CAP = "user_cap"
+    MANDATE = "mandate"
+    """The mandate has expired, or is of another version of the job."""
+    REORGED = "reorged"
+    """It was acted on before its log was replaced by a reorg."""
+    POISONED = "poisoned"
+    """The job cannot be handled at all; it is in the quarantine."""
+
+
+HOLDS: Final = frozenset(
+    {
+        Reason.BALANCE,
+        Reason.GAS_PRICE,
+        Reason.RUNS,
+        Reason.RUNS_TODAY,
+        Reason.SPENT,
+        Reason.SPENT_TODAY,
+        Reason.USER_CAP,
+        Reason.MANDATE,
+    }
+)
+"""What holds a job: it ends by itself (a day, a gas price), by a deposit, or by the owner's raising a limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEntry:
+    """An occurrence as a watcher notes it. `moment` is its unix second: due, block's, or observation's.
+
+    For a range of due seconds `firing` is the first one, `last_moment` the last and `count` how many there are; else
+    `last_moment` is `moment` and `count` 1. `ready_block` is the head at which a CONFIRMING log counts. `priority` is
+    the job's, 1 to 3.
+    """
+
+    job_id: JobId
+    firing: Firing
+    moment: int
+    last_moment: int
+    count: int = 1
+    outcome: Outcome
+    reason: Reason = Reason.NONE
+    detail: str = ""
+    """The sentence for the owner, with the numbers: `balance 12 wei, needs 300 wei`."""
+    evidence: Mapping[str, Json]
+    priority: int = 2
+    ready_block: int | None = None
+    noted_at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerEntry:
+    """One stored entry."""
+
+    number: EntryNumber
+    entry: NewEntry
+    task_key: Hash32 | None = None
+    decided_at_ms: int
+    """When it got its present outcome."""
+
+    @property
+    def job_id(self) -> JobId:
+        """The job."""
+        return self.entry.job_id
+
+    @property
+    def outcome(self) -> Outcome:
+        """What became of it."""
+        return self.entry.outcome
