@@ -1,7 +1,7 @@
 """A chain in memory: blocks are mined by the test, and contract calls answer what the test registered."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from triggerx.core.errors import RecoverableError
@@ -11,6 +11,7 @@ from triggerx.evm.keccak import Hash32, keccak256
 from triggerx.evm.types import ZERO_HASH, Address, ChainId, Wei, to_hex
 from triggerx.ports.chain import (
     Block,
+    BlockRange,
     CallReverted,
     Cursor,
     Log,
@@ -19,8 +20,11 @@ from triggerx.ports.chain import (
     Receipt,
     ReorgBeyondConfirmations,
     Transaction,
+    View,
 )
 
+FILTER_ADDRESSES_MAX = 256
+"""More than these, and the logs come unfiltered, as from `triggerx.chains.canonical`."""
 Answer = Callable[..., object]
 
 
@@ -46,7 +50,7 @@ class FakeChain:
         self.calls: list[SeenCall] = []
         self.balances: dict[Address, int] = {}
         self.gas_estimate: int | CallReverted = 50_000
-        self.receipts: dict[Hash32, Receipt] = {}
+        self.receipts_by_hash: dict[Hash32, Receipt] = {}
         self.transactions: dict[Hash32, Transaction] = {}
         self._gas_price = gas_price
         self._block_time_s = block_time_s
@@ -66,25 +70,45 @@ class FakeChain:
     async def mine(self, count: int = 1, *, logs: Sequence[Log] = (), timestamp: int | None = None) -> Block:
         """Mine blocks; the logs go into the last, with its number and hash put in."""
         for _ in range(count):
-            head = self._blocks[-1]
-            moment = head.timestamp + self._block_time_s if timestamp is None else timestamp
-            self._blocks.append(self._next(head, moment, fork=self._fork))
+            self._append(timestamp)
+        self._put(logs)
+        async with self._mined:
+            self._mined.notify_all()
+        return self._blocks[-1]
+
+    def _append(self, timestamp: int | None) -> Block:
+        head = self._blocks[-1]
+        moment = head.timestamp + self._block_time_s if timestamp is None else timestamp
+        self._blocks.append(self._next(head, moment, fork=self._fork))
+        return self._blocks[-1]
+
+    def _put(self, logs: Sequence[Log]) -> None:
         head = self._blocks[-1]
         self._logs += [
             replace(log, block_number=head.number, block_hash=head.hash, log_index=index)
             for index, log in enumerate(logs)
         ]
-        async with self._mined:
-            self._mined.notify_all()
-        return head
 
-    async def reorganise(self, depth: int) -> None:
-        """Replace the newest `depth` blocks by as many others and one more; their logs are gone."""
+    async def reorganise(self, depth: int, blocks: Sequence[Sequence[Log]] | None = None) -> None:
+        """Replace the newest `depth` blocks; their logs and receipts are gone.
+
+        By `blocks`, the logs of one block after another; without them by as many empty ones and one more.
+        """
         keep = len(self._blocks) - depth
         self._fork += 1
+        gone = {block.hash for block in self._blocks[keep:]}
         del self._blocks[keep:]
-        self._logs = [log for log in self._logs if log.block_number < keep]
-        await self.mine(depth + 1)
+        self._logs = [log for log in self._logs if log.block_hash not in gone]
+        for tx_hash in [key for key, receipt in self.receipts_by_hash.items() if receipt.block_hash in gone]:
+            del self.receipts_by_hash[tx_hash]
+        new = [self._append(None) for _ in range(depth + 1)] if blocks is None else []
+        for logs in blocks or ():
+            new.append(self._append(None))
+            self._put(logs)
+        if not new:
+            raise ValueError("expected at least one block: a chain that only gets shorter is not seen by anybody")
+        async with self._mined:
+            self._mined.notify_all()
 
     async def head(self) -> Block:
         self._check()
@@ -132,7 +156,23 @@ class FakeChain:
 
     async def receipt(self, tx_hash: Hash32) -> Receipt | None:
         self._check()
-        return self.receipts.get(tx_hash)
+        return self.receipts_by_hash.get(tx_hash)
+
+    async def receipts(self, block: Block) -> tuple[Receipt, ...]:
+        self._check()
+        if await self.block(block.number) != block:
+            raise RecoverableError(f"block {block.number} was replaced")
+        return tuple(one for one in self.receipts_by_hash.values() if one.block_hash == block.hash)
+
+    async def call_many(self, views: Sequence[View], *, block: int) -> tuple[bytes | CallReverted, ...]:
+        self._check()
+        found: list[bytes | CallReverted] = []
+        for view in views:
+            try:
+                found.append(await self.call(view.to, view.data, block=block))
+            except CallReverted as reverted:
+                found.append(reverted)
+        return tuple(found)
 
     async def transaction(self, tx_hash: Hash32) -> Transaction | None:
         self._check()
@@ -167,6 +207,36 @@ class FakeChain:
             if first <= last:
                 cursor = Cursor(number=last, hash=self._blocks[last].hash)
                 yield LogBatch(logs=await self.logs(wanted, from_block=first, to_block=last), cursor=cursor)
+
+    async def canonical_ranges(
+        self, wanted: Callable[[], LogFilter], *, known: Sequence[Block], start_block: int
+    ) -> AsyncGenerator[BlockRange, None]:
+        handed_out = list(known)
+        async for head in self.heads():
+            self._check()
+            dropped = tuple(self._dropped(handed_out))
+            if known and handed_out and len(dropped) == len(handed_out):
+                raise ReorgBeyondConfirmations(f"block {handed_out[0].number} was replaced, and every known one after")
+            del handed_out[len(handed_out) - len(dropped) :]
+            first = handed_out[-1].number + 1 if handed_out else start_block
+            blocks = tuple(self._blocks[first : head.number + 1])
+            if not blocks:
+                continue
+            asked = wanted()
+            is_whole = asked == LogFilter() or len(asked.addresses) > FILTER_ADDRESSES_MAX
+            chosen = LogFilter() if is_whole else asked
+            handed_out += blocks
+            logs = await self.logs(chosen, from_block=first, to_block=head.number)
+            yield BlockRange(dropped=dropped, blocks=blocks, logs=logs, is_whole=is_whole)
+
+    def _dropped(self, handed_out: Sequence[Block]) -> Iterator[Block]:
+        """Those that are no longer canonical, newest first; none while the chain is no longer than they are."""
+        if handed_out and self._blocks[-1].number < handed_out[-1].number and self._blocks[-1] in handed_out:
+            return
+        for block in reversed(handed_out):
+            if block.number < len(self._blocks) and self._blocks[block.number] == block:
+                return
+            yield block
 
     def _check(self) -> None:
         if self.fault is not None:

@@ -47,7 +47,7 @@ async def mine_transaction(
         effective_gas_price=GAS_PRICE,
         logs=tuple(replace(log, block_number=block.number, block_hash=block.hash) for log in own),
     )
-    chain.receipts[transaction.tx_hash] = receipt
+    chain.receipts_by_hash[transaction.tx_hash] = receipt
     chain.transactions[transaction.tx_hash] = replace(transaction, block_number=block.number)
     return receipt
 
