@@ -4,12 +4,11 @@ Due seconds with the same outcome in a row share one entry (a range). The identi
 was observed of it is evidence.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NewType
 
-from triggerx.core.canonical import Json
+from triggerx.core.evidence import Evidence
 from triggerx.core.job import JobId
 from triggerx.evm.hub import Firing
 from triggerx.evm.types import Hash32
@@ -87,12 +86,15 @@ HOLDS: Final = frozenset(
 class NewEntry:
     """An occurrence as a watcher notes it. `moment` is its unix second: due, block's, or observation's.
 
-    For a range of due seconds `firing` is the first one, `last_moment` the last and `count` how many there are; else
-    `last_moment` is `moment` and `count` 1. `ready_block` is the head at which a CONFIRMING log counts. `priority` is
-    the job's, 1 to 3.
+    `job_number` is the store's number of the job, `task_key` the digest of job and firing: the entry's identity, and
+    the task's where it fires. For a range of due seconds the firing is the first one's, `last_moment` the last one
+    and `count` how many there are; else `last_moment` is `moment` and `count` 1. `ready_block` is the head at which a
+    CONFIRMING log counts. `priority` is the job's, 1 to 3.
     """
 
+    job_number: int
     job_id: JobId
+    task_key: Hash32
     firing: Firing
     moment: int
     last_moment: int
@@ -101,28 +103,32 @@ class NewEntry:
     reason: Reason = Reason.NONE
     detail: str = ""
     """The sentence for the owner, with the numbers: `balance 12 wei, needs 300 wei`."""
-    evidence: Mapping[str, Json]
+    evidence: Evidence
     priority: int = 2
     ready_block: int | None = None
-    noted_at_ms: int
+    decided_at_ms: int
+    """When it got its present outcome."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerEntry:
-    """One stored entry."""
+    """One stored entry; `noted_at_ms` is when it was first stored."""
 
     number: EntryNumber
     entry: NewEntry
-    task_key: Hash32 | None = None
-    decided_at_ms: int
-    """When it got its present outcome."""
-
-    @property
-    def job_id(self) -> JobId:
-        """The job."""
-        return self.entry.job_id
+    noted_at_ms: int
 
     @property
     def outcome(self) -> Outcome:
         """What became of it."""
         return self.entry.outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """A new outcome for a stored entry."""
+
+    number: EntryNumber
+    outcome: Outcome
+    reason: Reason = Reason.NONE
+    detail: str = ""

@@ -6,11 +6,13 @@ Each call is atomic of its own; `transaction()` makes several one. A call that r
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from triggerx.ports.store.accounts import ApiKeys, Users
+from triggerx.ports.store.accounts import ApiKeys, Deposits, Users
 from triggerx.ports.store.jobs import Jobs
 from triggerx.ports.store.journal import Cursors, EventLog, Quarantine, TransactionLog
 from triggerx.ports.store.keepers import Keepers
+from triggerx.ports.store.ledger import Blocks, Conditions, Ledger
 from triggerx.ports.store.peering import Documents, Messages, Performances, Votes
+from triggerx.ports.store.registry import Registry
 from triggerx.ports.store.tasks import Assignments, Tasks
 
 __all__ = ["Queries", "Store"]
@@ -24,6 +26,11 @@ class Queries(Protocol):
     assignments: Assignments
     keepers: Keepers
     users: Users
+    deposits: Deposits
+    registry: Registry
+    ledger: Ledger
+    blocks: Blocks
+    conditions: Conditions
     api_keys: ApiKeys
     events: EventLog
     cursors: Cursors

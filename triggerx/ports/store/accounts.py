@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from triggerx.evm.types import Address, Wei
+from triggerx.evm.types import Address, ChainId, Wei
 
 
 class Scope(StrEnum):
@@ -61,6 +61,21 @@ class Users(Protocol):
 
     async def add_points(self, address: Address, points: Wei, *, now: int) -> None:
         """Add to the user's points."""
+        ...
+
+
+class Deposits(Protocol):
+    """What owners have deposited in the GasRegistry of each chain; `users.token_balance` is an owner's sum."""
+
+    async def set(self, chain_id: ChainId, address: Address, balance: Wei, *, block_number: int, now: int) -> bool:
+        """Note a balance as it was at a block, and the owner's sum; False, and nothing, when a newer one is known.
+
+        The owner becomes a user when it is new.
+        """
+        ...
+
+    async def get(self, chain_id: ChainId, address: Address) -> Wei | None:
+        """Return a balance, None before the first was noted."""
         ...
 
 

@@ -1,10 +1,30 @@
 """Jobs in the store."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from triggerx.core.job import Job, JobBody, JobId, JobStatus
+from triggerx.core.terms import JobTerms
 from triggerx.evm.types import Address, ChainId
+
+
+class TriggerKind(StrEnum):
+    """What makes a job fire; custom scripts fire by time."""
+
+    TIME = "time"
+    EVENT = "event"
+    CONDITION = "condition"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fired:
+    """How many runs of a job were let through at once, on this UTC day (days since 1970)."""
+
+    number: int
+    runs: int
+    day: int
 
 
 class Jobs(Protocol):
@@ -30,12 +50,63 @@ class Jobs(Protocol):
         """Return the jobs that were posted with this key."""
         ...
 
-    async def list_due(self, now: int, *, limit: int) -> Sequence[Job]:
-        """Return scheduled, unpaused jobs whose `next_due_at` ≤ now, the longest due first, higher priority first."""
+    async def claim_due(self, now: int, *, limit: int) -> Sequence[JobTerms]:
+        """Return scheduled, unpaused jobs whose `next_due_at` ≤ now, the longest due first, higher priority first.
+
+        Used in a transaction: they stay claimed until its end, and what others have claimed is left out.
+        """
         ...
 
     async def next_due_at(self) -> int | None:
         """Return the earliest `next_due_at` of any scheduled, unpaused job."""
+        ...
+
+    async def terms(self, numbers: Sequence[int]) -> Sequence[JobTerms]:
+        """Return the terms of these jobs, by number; inside a transaction they stay locked until its end."""
+        ...
+
+    async def terms_of(self, job_id: JobId) -> JobTerms | None:
+        """Return a job's terms by its id; locked likewise."""
+        ...
+
+    async def list_watched(
+        self, kind: TriggerKind, *, chain_id: ChainId | None, after: int, limit: int
+    ) -> Sequence[JobTerms]:
+        """Return jobs of this kind that are not over (CREATED, SCHEDULED or paused), by number, beyond `after`.
+
+        With `chain_id`, only those whose event is on this chain.
+        """
+        ...
+
+    async def list_expired(self, now: int, *, limit: int) -> Sequence[JobTerms]:
+        """Return event and condition jobs that are SCHEDULED or paused and whose `expires_at` < now, by number."""
+        ...
+
+    async def list_linked(self, *, limit: int) -> Sequence[tuple[Job, Job]]:
+        """Return each job that waits (CREATED, `chain_status` 2) with the job that names it as its `link_job_id`.
+
+        Only where that one is over: COMPLETED, FAILED, or STOPPED and not paused.
+        """
+        ...
+
+    async def move_on(self, moves: Sequence[tuple[int, int | None]]) -> None:
+        """Set `next_due_at` of many jobs, given as job number and second."""
+        ...
+
+    async def count_fired(self, fired: Sequence[Fired]) -> None:
+        """Add runs that were let through to the counts of job and owner; a new day starts its counts at zero."""
+        ...
+
+    async def count_ended(self, job_id: JobId, *, is_counted: bool) -> None:
+        """Note that a run's task is over; one that is not counted (it failed) gives its run back."""
+        ...
+
+    async def count_retried(self, job_id: JobId) -> None:
+        """Note that a task that had failed is tried again: the reverse of `count_ended` of one that is not counted."""
+        ...
+
+    async def set_watched_from(self, number: int, block_number: int) -> None:
+        """Note the first block from which a chain's watcher covers the job."""
         ...
 
     async def list_unscheduled(self) -> Sequence[Job]:
@@ -46,20 +117,13 @@ class Jobs(Protocol):
         """Set when it fires next; None takes it off the schedule. Raises `NotFound`."""
         ...
 
-    async def advance(self, job_id: JobId, *, due: int, next_due_at: int | None) -> bool:
-        """Move a job from this due second on; False when it is not scheduled for it any more, or is paused.
-
-        Nothing is changed then: somebody stopped, paused or moved it after it was read.
-        """
-        ...
-
     async def set_status(self, job_id: JobId, status: JobStatus, *, reason: str, is_paused: bool = False) -> None:
         """Set status and the sentence that explains it; raises `NotFound`."""
         ...
 
-    async def record_execution(self, job_id: JobId, *, executed_at: int, cost_wei: int) -> None:
+    async def record_execution(self, job_id: JobId, *, executed_at: int, cost_wei: int, gas: int) -> None:
         """Note an execution: `last_executed_at` moves up only, the cost is added to what was spent.
 
-        Raises `NotFound`.
+        `gas` is what the run took, expected of the next one. Raises `NotFound`.
         """
         ...

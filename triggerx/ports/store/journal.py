@@ -20,11 +20,24 @@ class LoggedEvent:
     recorded_at_ms: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEvent:
+    """An entry that is to be added."""
+
+    kind: str
+    subject: str
+    payload: Mapping[str, Json]
+
+
 class EventLog(Protocol):
     """Outbox, source of live updates, and audit trail in one; append-only."""
 
     async def append(self, kind: str, subject: str, payload: Mapping[str, Json], *, now_ms: int) -> int:
         """Add an entry and return its sequence; use it in the transaction that changes the state."""
+        ...
+
+    async def append_many(self, entries: Sequence[NewEvent], *, now_ms: int) -> None:
+        """Add several entries in their order."""
         ...
 
     async def after(self, sequence: int, *, limit: int, subject: str | None = None) -> Sequence[LoggedEvent]:

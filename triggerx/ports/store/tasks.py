@@ -24,6 +24,20 @@ class NewTask:
     evidence: Mapping[str, Json]
     created_at: int
     fired_at_ms: int
+    priority: int = 2
+    """The job's, 1 high to 3 low."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerformerLoad:
+    """One keeper's tasks by how they stand; `replaced` counts its assignments that ended without a performance."""
+
+    performer: Address
+    open: int
+    attested: int
+    rejected: int
+    failed: int
+    replaced: int
 
 
 class AssignmentStatus(StrEnum):
@@ -55,6 +69,10 @@ class Tasks(Protocol):
 
         Raises `NotFound` when its job is not stored.
         """
+        ...
+
+    async def insert_many(self, new: Sequence[NewTask]) -> None:
+        """Add tasks; those whose key exists are left as they are. Raises `NotFound` when a job is not stored."""
         ...
 
     async def save(self, task: Task) -> None:
@@ -91,6 +109,21 @@ class Tasks(Protocol):
 
     async def list_open(self) -> Sequence[Task]:
         """Return the tasks without a final status, oldest first."""
+        ...
+
+    async def list_workable(self, now: int, *, limit: int) -> Sequence[Task]:
+        """Return the tasks that wait for the engine, higher priority first, then the oldest.
+
+        That are those CREATED or ASSIGNED, and those taken on whose `deadline_at` ≤ now.
+        """
+        ...
+
+    async def list_dead(self, owner: Address | None, *, limit: int) -> Sequence[Task]:
+        """Return the tasks FAILED, REJECTED or UNKNOWN, of one owner or all, newest first."""
+        ...
+
+    async def loads(self) -> Sequence[PerformerLoad]:
+        """Return each performer's record: what it has open, and how its tasks ended."""
         ...
 
 
