@@ -23,6 +23,20 @@ class JobChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class OccurrenceQueued:
+    """An occurrence of the job's trigger is in the ledger and waits for the engine."""
+
+    job_id: JobId
+
+
+@dataclass(frozen=True, slots=True)
+class DepositChanged:
+    """An owner's deposit changed."""
+
+    owner: Address
+
+
+@dataclass(frozen=True, slots=True)
 class TaskCreated:
     """A firing became a task."""
 
@@ -84,6 +98,8 @@ class KeeperRegistered:
 Event: TypeAlias = (
     JobCreated
     | JobChanged
+    | OccurrenceQueued
+    | DepositChanged
     | TaskCreated
     | TaskChanged
     | TaskEnded

@@ -38,9 +38,18 @@ class Ruling:
 FIRES: Final = Ruling(outcome=Outcome.FIRED)
 
 
-def admit(terms: JobTerms, around: Surroundings, *, ahead: int = 0) -> Ruling:
-    """Rule on one occurrence; `ahead` is how many of the same job were let through since `terms` was read."""
-    return _ended(terms, around, ahead) or _bounded(terms, around, ahead) or _affordable(terms, around, ahead) or FIRES
+def admit(terms: JobTerms, around: Surroundings, *, ahead: int = 0, ahead_of_user: int = 0) -> Ruling:
+    """Rule on one occurrence.
+
+    `ahead` and `ahead_of_user` are how many of the same job, and of all jobs of its owner, were let through since
+    `terms` was read.
+    """
+    return (
+        _ended(terms, around, ahead)
+        or _bounded(terms, around, ahead, ahead_of_user)
+        or _affordable(terms, around, ahead)
+        or FIRES
+    )
 
 
 def _ended(terms: JobTerms, around: Surroundings, ahead: int) -> Ruling | None:
@@ -64,7 +73,7 @@ def _ended(terms: JobTerms, around: Surroundings, ahead: int) -> Ruling | None:
     return None
 
 
-def _bounded(terms: JobTerms, around: Surroundings, ahead: int) -> Ruling | None:
+def _bounded(terms: JobTerms, around: Surroundings, ahead: int, ahead_of_user: int) -> Ruling | None:
     """Say which limit on the number of runs is reached."""
     today = around.now // DAY_S
     if terms.mandate_expiry is not None and around.now > terms.mandate_expiry:
@@ -74,7 +83,7 @@ def _bounded(terms: JobTerms, around: Surroundings, ahead: int) -> Ruling | None
     runs_today = (terms.runs_today if terms.usage_day == today else 0) + ahead
     if runs_today >= terms.runs_per_day_max:
         return _hold(Reason.RUNS_TODAY, f"all {terms.runs_per_day_max} runs of this UTC day are used")
-    user_runs = (terms.user_runs_today if terms.user_usage_day == today else 0) + ahead
+    user_runs = (terms.user_runs_today if terms.user_usage_day == today else 0) + ahead_of_user
     if user_runs >= around.user_runs_per_day_max:
         return _hold(Reason.USER_CAP, f"the owner's jobs have used all {around.user_runs_per_day_max} runs of this day")
     return None

@@ -35,6 +35,10 @@ class TaskStatus(StrEnum):
 NOT_ANNOUNCED = "the performer took an unguarded task on and fell silent"
 NOT_ATTESTED = "performed, but not attested in time"
 FINAL = frozenset({TaskStatus.ATTESTED, TaskStatus.REJECTED, TaskStatus.FAILED, TaskStatus.UNKNOWN})
+DEAD = FINAL - {TaskStatus.ATTESTED}
+"""A dead letter: a person looks at it, and may have it tried once more."""
+RUN = frozenset({TaskStatus.ATTESTED, TaskStatus.UNKNOWN})
+"""What counts as a run of its job: it happened, or may have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +163,11 @@ class ChainTaskDecided:
     now_ms: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnerRetried:
+    """A person looked at a task that ended badly, and wants one more performer to try it."""
+
+
 TaskInput: TypeAlias = (
     EngineAssigned
     | PeerAcknowledged
@@ -166,6 +175,7 @@ TaskInput: TypeAlias = (
     | PeerSilent
     | ClockDeadlinePassed
     | PeerPerformed
+    | OwnerRetried
     | ChainTaskDecided
 )
 
@@ -195,34 +205,73 @@ class Step:
     effects: tuple[TaskEffect, ...] = ()
 
 
+class RunChange(StrEnum):
+    """What a task's move means for its job's count of runs."""
+
+    ENDED = "ended"
+    """An open run is over, and counts."""
+    GIVEN_BACK = "given_back"
+    """An open run is over, and may be had again."""
+    TAKEN_AGAIN = "taken_again"
+    """A run that was given back is open again."""
+    OPENED = "opened"
+    """A run that was counted is open again."""
+
+
+def run_changes(before: TaskStatus, after: TaskStatus) -> tuple[RunChange, ...]:
+    """Return what moving a task between two statuses changes in its job's counts, in order."""
+    if before not in FINAL:
+        if after not in FINAL:
+            return ()
+        return (RunChange.ENDED,) if after in RUN else (RunChange.GIVEN_BACK,)
+    if after not in FINAL:
+        return (RunChange.OPENED,) if before in RUN else (RunChange.TAKEN_AGAIN,)
+    return (RunChange.TAKEN_AGAIN, RunChange.ENDED) if before not in RUN and after in RUN else ()
+
+
 def transition(task: Task, event: TaskInput, *, attempts_max: int) -> Step:
     """Move one task by one input; an input that is late, repeated or about another attempt changes nothing.
 
-    `attempts_max` is how many performers may be tried before the task is FAILED (a dead letter to be retried by hand).
+    `attempts_max` is how many performers may be tried before the task is FAILED (a dead letter; each retry by hand adds
+    one more).
     """
-    if isinstance(event, ChainTaskDecided):
-        return _decided(task, event)
-    if task.status in FINAL:
-        return Step(state=task)
+    match event:
+        case ChainTaskDecided():
+            return _decided(task, event)
+        case OwnerRetried():
+            return _retried(task)
+        case _:
+            return Step(state=task) if task.status in FINAL else _moved(task, event, attempts_max)
+
+
+def _moved(
+    task: Task,
+    event: EngineAssigned | PeerAcknowledged | PeerRefused | PeerSilent | ClockDeadlinePassed | PeerPerformed,
+    attempts_max: int,
+) -> Step:
     match event:
         case EngineAssigned():
             return _assigned(task, event)
-        case PeerAcknowledged():
-            if event.attempt != task.attempt or task.status is not TaskStatus.ASSIGNED:
-                return Step(state=task)
-            return Step(state=replace(task, status=TaskStatus.ACKNOWLEDGED))
-        case PeerRefused():
-            if event.attempt != task.attempt or task.status is not TaskStatus.ASSIGNED:
-                return Step(state=task)
-            return _next(replace(task, task_error=event.reason), attempts_max)
-        case PeerSilent():
-            if event.attempt != task.attempt or task.status is not TaskStatus.ASSIGNED:
-                return Step(state=task)
-            return Step(state=replace(task, status=TaskStatus.ACKNOWLEDGED, task_error="no answer to the assignment"))
         case ClockDeadlinePassed():
             return _deadline(task, event, attempts_max)
         case PeerPerformed():
             return _performed(task, event)
+        case PeerAcknowledged() | PeerRefused() | PeerSilent():
+            if event.attempt != task.attempt or task.status is not TaskStatus.ASSIGNED:
+                return Step(state=task)
+            return _answered(task, event, attempts_max)
+        case _:
+            assert_never(event)
+
+
+def _answered(task: Task, event: PeerAcknowledged | PeerRefused | PeerSilent, attempts_max: int) -> Step:
+    match event:
+        case PeerAcknowledged():
+            return Step(state=replace(task, status=TaskStatus.ACKNOWLEDGED))
+        case PeerRefused():
+            return _next(replace(task, task_error=event.reason), attempts_max)
+        case PeerSilent():
+            return Step(state=replace(task, status=TaskStatus.ACKNOWLEDGED, task_error="no answer to the assignment"))
         case _:
             assert_never(event)
 
@@ -283,6 +332,13 @@ def _performed(task: Task, event: PeerPerformed) -> Step:
             deadline_at=event.deadline_at,
         )
     )
+
+
+def _retried(task: Task) -> Step:
+    if task.status not in DEAD:
+        return Step(state=task)
+    waiting = replace(task, status=TaskStatus.CREATED, deadline_at=None)
+    return Step(state=waiting, effects=(AssignNextPerformer(attempt=task.attempt + 1),))
 
 
 def _decided(task: Task, event: ChainTaskDecided) -> Step:

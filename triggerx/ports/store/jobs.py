@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from triggerx.core.job import Job, JobBody, JobId, JobStatus
+from triggerx.core.task import RunChange
 from triggerx.core.terms import JobTerms
 from triggerx.evm.types import Address, ChainId
 
@@ -97,12 +98,12 @@ class Jobs(Protocol):
         """Add runs that were let through to the counts of job and owner; a new day starts its counts at zero."""
         ...
 
-    async def count_ended(self, job_id: JobId, *, is_counted: bool) -> None:
-        """Note that a run's task is over; one that is not counted (it failed) gives its run back."""
-        ...
+    async def count_run(self, job_id: JobId, change: RunChange) -> None:
+        """Keep the counts of runs true when a task of the job moved (`core.task.run_changes`).
 
-    async def count_retried(self, job_id: JobId) -> None:
-        """Note that a task that had failed is tried again: the reverse of `count_ended` of one that is not counted."""
+        ENDED: one run less is open. GIVEN_BACK: one run less, and one less open. TAKEN_AGAIN: the reverse. OPENED: one
+        more is open.
+        """
         ...
 
     async def set_watched_from(self, number: int, block_number: int) -> None:

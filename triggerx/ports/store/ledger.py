@@ -22,7 +22,7 @@ class Ledger(Protocol):
         ...
 
     async def put_back(self, entries: Sequence[NewEntry]) -> None:
-        """Give known entries the outcome, reason, detail, evidence, moment and ready block of these, by key."""
+        """Give known entries, found by key, all that these say: outcome, reason, evidence, moments, ready block."""
         ...
 
     async def decide_many(self, decisions: Sequence[Decision], *, now_ms: int) -> None:
