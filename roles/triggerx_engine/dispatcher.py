@@ -32,6 +32,7 @@ from triggerx_engine.moves import fail_task, move_task
 
 BUSY = "busy"  # a keeper's refusal that says: not now
 TASKS_AT_ONCE = 64  # each waits on one peer at most for the acknowledge timeout; bounds open streams
+TASKS_PER_READ = 256  # of those that can be worked on now, the most urgent first
 
 
 class Dispatcher:
@@ -43,6 +44,7 @@ class Dispatcher:
         self._acknowledge_timeout_s = acknowledge_timeout_s
         self._poll_s = poll_s
         self._busy: set[Hash32] = set()
+        self._resting: dict[Hash32, float] = {}
         self._slots = asyncio.Semaphore(TASKS_AT_ONCE)
         self._log = services.log.bind(loop="engine.dispatcher")
 
@@ -52,16 +54,21 @@ class Dispatcher:
         async with asyncio.TaskGroup() as group:
             group.create_task(wake_up.listen(), name="engine.dispatcher.listen")
             while True:
-                for task in await self._services.store.tasks.list_open():
-                    if task.task_key not in self._busy and self._wants_work(task):
-                        self._busy.add(task.task_key)
-                        group.create_task(self._work(task.task_key, wake_up), name=f"engine.task.{task.task_id}")
+                for task in await self._workable():
+                    self._busy.add(task.task_key)
+                    group.create_task(self._work(task.task_key, wake_up), name=f"engine.task.{task.task_id}")
                 await wake_up.wait(self._poll_s)
 
-    def _wants_work(self, task: Task) -> bool:
-        if task.status in (TaskStatus.CREATED, TaskStatus.ASSIGNED):
-            return True
-        return task.deadline_at is not None and self._services.clock.now() >= task.deadline_at
+    async def _workable(self) -> list[Task]:
+        """Return what to work on now: those that wait for something rest for a poll, so that others get their turn."""
+        clock = self._services.clock
+        awake = clock.monotonic()
+        self._resting = {key: until for key, until in self._resting.items() if until > awake}
+        passed_over = self._busy | self._resting.keys()
+        limit = TASKS_PER_READ + len(passed_over)
+        found = await self._services.store.tasks.list_workable(clock.now(), limit=limit)
+        free = TASKS_PER_READ - len(self._busy)
+        return [task for task in found if task.task_key not in passed_over][: max(0, free)]
 
     async def _work(self, task_key: Hash32, wake_up: WakeUp) -> None:
         """Move one task one step; what fails for now is tried again at the next poll."""
@@ -70,6 +77,7 @@ class Dispatcher:
                 await self._step(task_key)
         except RecoverableError as error:
             self._log.warning("task waits", task_key=task_key, reason=str(error))
+            self._resting[task_key] = self._services.clock.monotonic() + self._poll_s
             self._busy.discard(task_key)
         except InvalidInput as error:
             await self._give_up(task_key, error)

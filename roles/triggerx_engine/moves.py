@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from triggerx.core.canonical import Json
-from triggerx.core.task import FINAL, ReportTaskEnded, Task, TaskInput, TaskStatus, transition
+from triggerx.core.task import FINAL, ReportTaskEnded, Task, TaskInput, TaskStatus, run_changes, transition
 from triggerx.events import TaskChanged, TaskEnded
 from triggerx.evm.types import to_hex
 from triggerx.ports.store import Queries
@@ -18,6 +18,8 @@ async def move_task(
     if step.state == task:
         return ()
     await queries.tasks.save(step.state)
+    for change in run_changes(task.status, step.state.status):
+        await queries.jobs.count_run(task.job_id, change)
     details: dict[str, Json] = {
         "input": type(event).__name__,
         "status": step.state.status.value,
@@ -35,6 +37,8 @@ async def fail_task(queries: Queries, task: Task, reason: str, *, now_ms: int) -
     if task.status in FINAL:
         return ()
     await queries.tasks.save(replace(task, status=TaskStatus.FAILED, task_error=reason, deadline_at=None))
+    for change in run_changes(task.status, TaskStatus.FAILED):
+        await queries.jobs.count_run(task.job_id, change)
     details: dict[str, Json] = {"input": "failed", "status": TaskStatus.FAILED.value, "error": reason}
     await queries.events.append("task_moved", f"task:{to_hex(task.task_key)}", details, now_ms=now_ms)
     return (TaskChanged(task.task_key, TaskStatus.FAILED), TaskEnded(task.task_key, TaskStatus.FAILED))

@@ -1,11 +1,11 @@
 """Runs of due seconds with one outcome, as one row of the ledger: made, prolonged, and taken apart when a hold ends."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from triggerx.core.admission import Ruling
 from triggerx.core.evidence import TimeEvidence
 from triggerx.core.job import TimeTrigger
-from triggerx.core.ledger import LedgerEntry, NewEntry, Outcome
+from triggerx.core.ledger import LedgerEntry, NewEntry, Outcome, Reason
 from triggerx.core.misfire import SlotRange, settle_slots
 from triggerx.core.terms import JobTerms
 from triggerx.evm.hub import FiringKind
@@ -36,6 +36,9 @@ def ruled(batch: Batch, terms: JobTerms, fire: tuple[int, ...], left_out: tuple[
     The batch fires those that are let through.
     """
     runs: list[Run] = []
+    apart = batch.rule(terms)
+    if apart.outcome in (Outcome.SKIPPED, Outcome.MISSED):  # the job takes no part at all, late or not
+        left_out = tuple(replace(each, outcome=apart.outcome, reason=apart.reason) for each in left_out)
     pieces: list[Piece] = sorted([*fire, *left_out], key=lambda piece: piece if isinstance(piece, int) else piece.first)
     for piece in pieces:
         if isinstance(piece, int):
@@ -44,7 +47,12 @@ def ruled(batch: Batch, terms: JobTerms, fire: tuple[int, ...], left_out: tuple[
                 batch.fire(terms, TimeEvidence(due=piece))
             first, last, count = piece, piece, 1
         else:
-            ruling = Ruling(outcome=piece.outcome, reason=piece.reason, detail=MISFIRED[piece.outcome])
+            is_misfire = piece.reason is Reason.MISFIRE
+            ruling = Ruling(
+                outcome=piece.outcome,
+                reason=piece.reason,
+                detail=MISFIRED[piece.outcome] if is_misfire else apart.detail,
+            )
             first, last, count = piece.first, piece.last, piece.count
         if runs and runs[-1].takes(ruling):
             runs[-1].last, runs[-1].count = last, runs[-1].count + count

@@ -7,7 +7,7 @@ from typing import cast
 from triggerx.core.canonical import Json
 from triggerx.core.document import decode_document
 from triggerx.core.errors import InvalidInput, RecoverableError
-from triggerx.core.task import FINAL, ChainTaskDecided, Task, transition
+from triggerx.core.task import FINAL, ChainTaskDecided, Task, run_changes, transition
 from triggerx.events import Event, TaskChanged, TaskEnded
 from triggerx.evm.contracts import AttestationCenter
 from triggerx.evm.types import Address, Hash32, Wei, checksum, to_hex
@@ -51,6 +51,8 @@ class Decided:
             await queries.keepers.credit(self.decision.performer, points=state.task_cost or Wei(0), tasks=1)
             await self._note_job(queries, state)
         await queries.tasks.save(state)
+        for change in run_changes(task.status, state.status):
+            await queries.jobs.count_run(state.job_id, change)
         status = state.status
         details: dict[str, Json] = {
             "input": "ChainTaskDecided",
@@ -91,7 +93,8 @@ class Decided:
             return
         cost = state.task_cost or Wei(0)
         executed_at = state.execution_timestamp or self.now_s
-        await queries.jobs.record_execution(state.job_id, executed_at=executed_at, cost_wei=cost)
+        gas = 0 if self.action is None else self.action.gas_used
+        await queries.jobs.record_execution(state.job_id, executed_at=executed_at, cost_wei=cost, gas=gas)
         await queries.users.add_points(job.body.owner, cost, now=self.now_s)
 
 

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
-from triggerx.chains.ranges import Doubt, RangeReader, Span, Stretch, header_question
+from triggerx.chains.ranges import RangeReader, Span, Stretch, header_question
 from triggerx.chains.rpc import RpcClient
 from triggerx.core.errors import RecoverableError
 from triggerx.evm.types import to_hex
@@ -65,7 +65,7 @@ class CanonicalFollower:
     async def _step(self, head: Block, wanted: LogFilter) -> BlockRange:
         dropped: list[Block] = []
         kept = list(self._window)
-        is_whole = not any(wanted.topics) and not wanted.addresses or len(wanted.addresses) > FILTER_ADDRESSES_MAX
+        is_whole = (not any(wanted.topics) and not wanted.addresses) or len(wanted.addresses) > FILTER_ADDRESSES_MAX
         while True:
             first = kept[-1].number + 1 if kept else self._start_block
             try:

@@ -52,14 +52,14 @@ class Jobs(Protocol):
         ...
 
     async def claim_due(self, now: int, *, limit: int) -> Sequence[JobTerms]:
-        """Return scheduled, unpaused jobs whose `next_due_at` ≤ now, the longest due first, higher priority first.
+        """Return the jobs whose `next_due_at` ≤ now, the longest due first, higher priority first.
 
-        Used in a transaction: they stay claimed until its end, and what others have claimed is left out.
+        Those that are paused or wait for a link too: their due seconds get entries that say so. Used in a transaction: they stay claimed until its end, and what others have claimed is left out.
         """
         ...
 
     async def next_due_at(self) -> int | None:
-        """Return the earliest `next_due_at` of any scheduled, unpaused job."""
+        """Return the earliest `next_due_at` of any job."""
         ...
 
     async def terms(self, numbers: Sequence[int]) -> Sequence[JobTerms]:
@@ -125,6 +125,6 @@ class Jobs(Protocol):
     async def record_execution(self, job_id: JobId, *, executed_at: int, cost_wei: int, gas: int) -> None:
         """Note an execution: `last_executed_at` moves up only, the cost is added to what was spent.
 
-        `gas` is what the run took, expected of the next one. Raises `NotFound`.
+        `gas` is what the run took, expected of the next one; 0 when it is not known. Raises `NotFound`.
         """
         ...

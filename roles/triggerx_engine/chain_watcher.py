@@ -1,0 +1,192 @@
+"""The chain watcher: follows one chain once for all jobs that wait for it, their events and their on-chain values.
+
+Each range of blocks goes through in one order: what it dropped, what its logs add to the ledger, how far the follower
+has come; then what is confirmed fires. A kill in between repeats a step that changes nothing the second time. A log is
+taken from the canonical range alone, so none is left out and none counts twice.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final, NoReturn
+
+from triggerx.core.errors import InvalidInput, RecoverableError
+from triggerx.core.job import JobStatus
+from triggerx.core.ledger import NewEntry
+from triggerx.core.terms import JobTerms
+from triggerx.events import JobChanged, JobCreated
+from triggerx.evm.types import ChainId, Hash32
+from triggerx.ports.chain import Block, BlockRange, Chain, Receipt
+from triggerx.ports.store import Queries
+from triggerx.ports.store.jobs import TriggerKind
+from triggerx.role import Services, WakeUp
+from triggerx.triggers.ordinals import ordinal_in, ordinals
+from triggerx_engine.catch_up import CatchUp
+from triggerx_engine.event_jobs import EventJobs, Occurred, entry_of, mined_again, withdrawn
+from triggerx_engine.job_feed import JobFeed
+from triggerx_engine.queue import Queue
+from triggerx_engine.shelf import set_aside
+from triggerx_engine.views import Views
+
+WINDOW_BLOCKS: Final = 256  # kept to notice a reorg by after a restart, as many as the follower itself remembers
+ENTRIES_PER_TRANSACTION: Final = 1_000  # a flood is entered in pieces, each some ten milliseconds
+CONFIRMATIONS: Final = 1  # on a chain that is no action chain of the network, whose file says nothing about it
+RETRY_S: Final = 2.0  # after a chain did not answer; its client has tried every endpoint by then
+
+
+class ChainWatcher:
+    """One chain. It follows from the first job that waits for it on, and stops when none is left."""
+
+    def __init__(self, services: Services, queue: Queue, views: Views, *, chain_id: ChainId, poll_s: float) -> None:
+        action_chain = services.network.action_chains.get(chain_id)
+        self._services = services
+        self._queue = queue
+        self._views = views
+        self._chain_id = chain_id
+        self._chain: Chain = services.chain(chain_id)
+        self._name = f"engine.chain.{chain_id}"
+        self._poll_s = poll_s
+        self._log = services.log.bind(loop=self._name)
+        self._jobs = EventJobs(
+            chain_id, confirmations=CONFIRMATIONS if action_chain is None else action_chain.confirmations
+        )
+        self._feed = JobFeed(services, TriggerKind.EVENT, chain_id=chain_id)
+        self._catch_up = CatchUp(services, self._chain, self._jobs, self._caught_up)
+
+    async def run(self) -> NoReturn:
+        """Follow, for ever; a chain that does not answer is tried again."""
+        wake_up = WakeUp(self._services, JobCreated, JobChanged)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(wake_up.listen(), name=f"{self._name}.listen")
+            group.create_task(self._feed.listen(), name=f"{self._name}.feed")
+            while True:
+                try:
+                    await self._refresh()
+                    if self._has_work:
+                        await self._follow()
+                except RecoverableError as error:
+                    self._log.warning("chain watcher waits", reason=str(error))
+                    await self._services.clock.sleep(RETRY_S)
+                else:
+                    await wake_up.wait(self._poll_s)
+
+    @property
+    def _has_work(self) -> bool:
+        return len(self._jobs) > 0 or self._views.has_any(self._chain_id)
+
+    async def _follow(self) -> None:
+        known = list(await self._services.store.blocks.window(self._name))
+        if not known or not self._jobs.is_any_covered:
+            head = await self._chain.head()
+            async with self._services.store.transaction() as queries:
+                await queries.blocks.move(self._name, dropped=known, added=[head], keep=WINDOW_BLOCKS)
+            known = [head]
+        await self._catch_up.run(covered_to=known[-1].number)
+        ranges = self._chain.canonical_ranges(self._jobs.wanted, known=known, start_block=known[-1].number + 1)
+        async for found in ranges:
+            await self.take(found)
+            await self._views.read(self._chain_id, head=found.blocks[-1])
+            await self._refresh()
+            await self._catch_up.run(covered_to=found.blocks[-1].number)
+            if not self._has_work:
+                return
+
+    async def take(self, found: BlockRange) -> None:
+        """Take one range in, and let go what it confirms."""
+        services = self._services
+        if found.dropped:
+            await self._withdraw(found.dropped)
+        occurred = await self._occurred(found)
+        for start in range(0, len(occurred), ENTRIES_PER_TRANSACTION):
+            async with services.store.transaction() as queries:
+                await self._enter(queries, occurred[start : start + ENTRIES_PER_TRANSACTION])
+        async with services.store.transaction() as queries:
+            await queries.blocks.move(self._name, dropped=found.dropped, added=found.blocks, keep=WINDOW_BLOCKS)
+        if occurred:
+            self._log.info("events found", block=found.blocks[-1].number, events=len(occurred))
+        await self._queue.release_confirmed(self._chain_id, head=found.blocks[-1].number)
+
+    async def _withdraw(self, dropped: Sequence[Block]) -> None:
+        services, hashes = self._services, [block.hash for block in dropped]
+        now_ms = services.clock.now_ms()
+        async with services.store.transaction() as queries:
+            stored = await queries.ledger.in_blocks(self._chain_id, hashes)
+            changed = [entry for each in stored if (entry := withdrawn(each, now_ms=now_ms)) is not None]
+            await queries.ledger.put_back(changed)
+        self._log.warning("blocks replaced", count=len(dropped), last=dropped[0].number, entries=len(changed))
+
+    async def _occurred(self, found: BlockRange) -> list[Occurred]:
+        """Match the logs, and find their places in the receipts: by counting where all logs are there."""
+        matches = self._jobs.match(found.logs)
+        if not matches:
+            return []
+        blocks = {block.number: block for block in found.blocks}
+        if found.is_whole:
+            places = ordinals(found.logs)
+        else:
+            places = await self._places({log.block_number for log, _ in matches}, blocks)
+        occurred: list[Occurred] = []
+        for log, number in matches:
+            ordinal = places.get((log.tx_hash, log.log_index))
+            if ordinal is None:
+                raise RecoverableError(f"block {log.block_number}'s receipts do not hold its log {log.log_index}")
+            occurred.append(Occurred(number=number, log=log, block=blocks[log.block_number], ordinal=ordinal))
+        return occurred
+
+    async def _places(self, numbers: set[int], blocks: dict[int, Block]) -> dict[tuple[Hash32, int], int]:
+        places: dict[tuple[Hash32, int], int] = {}
+        for number in sorted(numbers):
+            for receipt in await self._chain.receipts(blocks[number]):
+                places |= _places_in(receipt)
+        return places
+
+    async def _enter(self, queries: Queries, occurred: Sequence[Occurred]) -> None:
+        """Write entries; one whose firing is known is put back where a reorg had moved or dropped it."""
+        now_ms = self._services.clock.now_ms()
+        numbers = sorted({each.number for each in occurred})
+        terms = {each.number: each for each in await queries.jobs.terms(numbers)}
+        fresh: dict[Hash32, NewEntry] = {}
+        for each in occurred:
+            job = terms[each.number]
+            entry = entry_of(job, each, confirmations=self._jobs.confirmations(job), now_ms=now_ms)
+            if entry is not None:
+                fresh[entry.task_key] = entry
+        known = {each.entry.task_key: each for each in await queries.ledger.by_keys(list(fresh))}
+        moved = [
+            again
+            for key, stored in known.items()
+            if (again := mined_again(stored, fresh[key], now_ms=now_ms)) is not None
+        ]
+        await queries.ledger.put_back(moved)
+        await queries.ledger.add_many([entry for key, entry in fresh.items() if key not in known])
+
+    async def _caught_up(self, occurred: Sequence[Occurred], terms: JobTerms, block_number: int) -> None:
+        async with self._services.store.transaction() as queries:
+            await self._enter(queries, occurred)
+            await queries.jobs.set_watched_from(terms.number, block_number)
+        await self._queue.release_confirmed(self._chain_id, head=block_number - 1)
+
+    async def _refresh(self) -> None:
+        """Watch new and changed jobs, and no longer those that are over; a poisonous one is set aside."""
+        changes = await self._feed.changes()
+        for number in changes.gone:
+            self._jobs.remove(number)
+        for terms in changes.put:
+            try:
+                self._jobs.put(terms)
+            except InvalidInput as error:
+                await self._set_aside(terms, error)
+
+    async def _set_aside(self, terms: JobTerms, error: InvalidInput) -> None:
+        self._jobs.remove(terms.number)
+        self._log.error("job quarantined", job_id=str(terms.job_id), reason=str(error))
+        async with self._services.store.transaction() as queries:
+            await queries.jobs.set_status(terms.job_id, JobStatus.FAILED, reason=str(error))
+            await set_aside(queries, terms, error, now=self._services.clock.now())
+
+
+def _places_in(receipt: Receipt) -> dict[tuple[Hash32, int], int]:
+    return {
+        (receipt.tx_hash, log.log_index): ordinal
+        for log in receipt.logs
+        if (ordinal := ordinal_in(receipt, log.log_index)) is not None
+    }
