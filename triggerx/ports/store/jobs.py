@@ -54,7 +54,8 @@ class Jobs(Protocol):
     async def claim_due(self, now: int, *, limit: int) -> Sequence[JobTerms]:
         """Return the jobs whose `next_due_at` ≤ now, the longest due first, higher priority first.
 
-        Those that are paused or wait for a link too: their due seconds get entries that say so. Used in a transaction: they stay claimed until its end, and what others have claimed is left out.
+        Those that are paused or wait for a link too: their due seconds get entries that say so. Used in a transaction:
+        they stay claimed until its end, and what others have claimed is left out.
         """
         ...
 
