@@ -1,8 +1,8 @@
 """Many reads of contracts at one block by few requests: Multicall3 where the chain has it, single calls elsewhere.
 
-Rule: a view's outcome is its own. The calls of one request share its gas, so a failure without data, which may be
-another view's fault, is asked again alone, and so is an answer of the length at which our own contract cuts off. Such
-a failure that stays is asked alone from then on: a view that eats all gas costs itself one request and others nothing.
+Rule: a view's outcome is its own. The calls of one request share its gas, so from the first failure without data on
+they are asked again alone, and so is an answer of the length at which our own contract cuts off. What fails so alone
+too is asked alone from then on: a view that eats all gas costs itself one request a block and the others nothing.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ def view_question(view: View, block: int) -> Question[answers.Data]:
 def batches(views: Sequence[View]) -> list[list[View]]:
     """Split, in order, into what one request may carry."""
     found: list[list[View]] = []
-    size = BATCH_BYTES_MAX
+    size = 0
     for view in views:
         size += len(view.data)
-        if size > BATCH_BYTES_MAX or len(found[-1]) == VIEWS_MAX:
+        if not found or size > BATCH_BYTES_MAX or len(found[-1]) == VIEWS_MAX:
             found.append([])
             size = len(view.data)
         found[-1].append(view)
@@ -97,11 +97,13 @@ class Multicalls:
         except (DecodeError, ValueError) as error:
             self._note("multicall answers otherwise", address=to_hex(self._address), reason=str(error))
             return {}
-        return {
-            view: data if is_success else CallReverted(decode_revert(data), data)
-            for view, (is_success, data) in found.items()
-            if len(data) < ANSWER_BYTES_MAX and (is_success or data)
-        }
+        outcomes: dict[View, Outcome] = {}
+        for view, (is_success, data) in found.items():
+            if not is_success and not data:
+                break  # it may have taken the gas of all that follow
+            if len(data) < ANSWER_BYTES_MAX:
+                outcomes[view] = data if is_success else CallReverted(decode_revert(data), data)
+        return outcomes
 
     async def _alone(self, views: Sequence[View], block: int) -> dict[View, Outcome]:
         """Read by one call a view, and remember which fail without data."""
