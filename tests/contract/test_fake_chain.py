@@ -2,11 +2,13 @@ from contextlib import aclosing
 
 import pytest
 
-from tests.fakes.chain import FakeChain
+from tests.contract.chains.canonical import follow_reorganisations, follow_what_changes_between_looks
+from tests.fakes.chain import FILTER_ADDRESSES_MAX, FakeChain
+from tests.fakes.mining import log_of, mine_transaction, transaction
 from triggerx.core.errors import RecoverableError
 from triggerx.evm.contracts import GasRegistry, JobRegistry
 from triggerx.evm.types import ZERO_HASH, Address
-from triggerx.ports.chain import CallReverted, Chain, Log, LogFilter, ReorgBeyondConfirmations
+from triggerx.ports.chain import CallReverted, Chain, Log, LogFilter, ReorgBeyondConfirmations, View
 
 REGISTRY = Address(b"\x11" * 20)
 OTHER = Address(b"\x22" * 20)
@@ -58,3 +60,64 @@ async def test_block_at_when_asked_for_a_time_then_the_newest_not_later_is_given
     await chain.mine(2)
     found = [await chain.block_at(moment) for moment in (99, 100, 119, 500)]
     assert [block and block.number for block in found] == [None, 0, 1, 2]
+
+
+class FakeCourse:
+    """The fake as `canonical_ranges` is tried on it."""
+
+    def __init__(self) -> None:
+        self.fake = FakeChain()
+        self.chain: Chain = self.fake
+        self.wanted = LogFilter(addresses=(REGISTRY,))
+
+    async def mine(self, *topics: int) -> None:
+        await self.fake.mine(logs=[_log(topic) for topic in topics])
+
+    async def reorganise(self, depth: int) -> None:
+        await self.fake.reorganise(depth)
+
+
+FILTERS = {
+    "address": LogFilter(addresses=(REGISTRY,)),
+    "whole": LogFilter(),
+    "many": LogFilter(addresses=(REGISTRY, *[OTHER] * FILTER_ADDRESSES_MAX)),
+}
+
+
+@pytest.mark.parametrize("wanted", FILTERS)
+async def test_ranges_when_1_to_64_blocks_are_replaced_then_hold_the_canonical_logs_once(wanted: str) -> None:
+    await follow_reorganisations(FakeCourse(), lambda: FILTERS[wanted])
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_ranges_when_much_changes_between_two_looks_then_end_canonical(seed: int) -> None:
+    await follow_what_changes_between_looks(FakeCourse(), seed=seed)
+
+
+async def test_ranges_when_nothing_known_is_canonical_then_stop() -> None:
+    chain = FakeChain()
+    known = [await chain.mine(), await chain.mine()]
+    await chain.reorganise(2)
+    with pytest.raises(ReorgBeyondConfirmations):
+        await anext(chain.canonical_ranges(LogFilter, known=known, start_block=1))
+
+
+async def test_receipts_when_a_block_was_replaced_then_are_refused() -> None:
+    chain = FakeChain()
+    sent = transaction(ZERO_HASH, sender=OTHER, to=REGISTRY, data=b"")
+    deposit = log_of(REGISTRY, GasRegistry.ETHDeposited, user=OTHER, ethAmount=5)
+    receipt = await mine_transaction(chain, sent, [deposit])
+    block = await chain.head()
+    assert await chain.receipts(block) == (receipt,)
+    await chain.reorganise(1)
+    with pytest.raises(RecoverableError):
+        await chain.receipts(block)
+
+
+async def test_call_many_when_some_revert_then_each_has_its_outcome() -> None:
+    chain = FakeChain()
+    chain.answer(REGISTRY, GasRegistry.getBalance, lambda user: 7)
+    data = GasRegistry.getBalance.encode(OTHER)
+    good, bad = await chain.call_many([View(to=REGISTRY, data=data), View(to=OTHER, data=data)], block=0)
+    assert good == (7).to_bytes(32, "big")
+    assert isinstance(bad, CallReverted)

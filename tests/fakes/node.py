@@ -91,16 +91,47 @@ class ScriptedNode:
         if method == "eth_getBlockByNumber":
             number = len(self.blocks) - 1 if params[0] == "latest" else int(params[0], 16)
             return self.blocks[number] if number < len(self.blocks) else None
+        if method == "eth_getBlockByHash":
+            known = self._number_of(params[0])
+            if known is None:
+                return None
+            return self.blocks[known] | {"transactions": [log["transactionHash"] for log in self.logs[known]]}
+        if method == "eth_getBlockReceipts":
+            known = self._number_of(params[0])
+            return None if known is None else self._receipts(known)
+        if method == "eth_getTransactionReceipt":
+            every = (receipt for number in range(len(self.blocks)) for receipt in self._receipts(number))
+            return next((receipt for receipt in every if receipt["transactionHash"] == params[0]), None)
         if method == "eth_getLogs":
             asked = params[0]
             if "blockHash" in asked:
-                found = [number for number, block in enumerate(self.blocks) if block["hash"] == asked["blockHash"]]
-                if not found:
+                found = self._number_of(asked["blockHash"])
+                if found is None:
                     raise Refuse(-32000, "unknown block")
-                return self.logs[found[0]]
+                return self.logs[found]
             span = range(int(asked["fromBlock"], 16), min(len(self.blocks), int(asked["toBlock"], 16) + 1))
             return [log for number in span for log in self.logs[number]]
         raise Refuse(-32601, f"the method {method} does not exist")
+
+    def _number_of(self, block_hash: str) -> int | None:
+        return next((number for number, block in enumerate(self.blocks) if block["hash"] == block_hash), None)
+
+    def _receipts(self, number: int) -> list[dict[str, Any]]:
+        """Each log is a transaction's only one."""
+        return [
+            {
+                "transactionHash": log["transactionHash"],
+                "transactionIndex": hex(index),
+                "blockNumber": log["blockNumber"],
+                "blockHash": log["blockHash"],
+                "from": to_hex(self.emitter),
+                "to": to_hex(self.emitter),
+                "status": "0x1",
+                "gasUsed": "0x5208",
+                "logs": [log],
+            }
+            for index, log in enumerate(self.logs[number])
+        ]
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         self.http_requests += 1

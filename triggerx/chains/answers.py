@@ -36,7 +36,8 @@ class BloomData(Data):
 _LENGTHS: Final[dict[type, int]] = {AddressData: 20, HashData: 32, BloomData: 256}
 
 
-def _hook(kind: type, value: Any) -> Any:
+def hook(kind: type, value: Any) -> Any:
+    """Decode what is hexadecimal, for decoders; raises ValueError for what is not."""
     if not isinstance(value, str) or not value.startswith("0x"):
         raise ValueError(f"expected hexadecimal, got {type(value).__name__}")
     if kind is Quantity:
@@ -101,6 +102,7 @@ class ReceiptAnswer(msgspec.Struct, rename="camel"):
     """A mined transaction's receipt; some networks leave the effective price out."""
 
     transaction_hash: HashData
+    transaction_index: Quantity
     block_number: Quantity
     block_hash: HashData
     from_: AddressData = msgspec.field(name="from")
@@ -156,12 +158,12 @@ class FeeHistoryAnswer(msgspec.Struct, rename="camel"):
     reward: list[list[Quantity]] = []
 
 
-quantity: Final[msgspec.json.Decoder[Quantity]] = msgspec.json.Decoder(Quantity, dec_hook=_hook)
-data: Final[msgspec.json.Decoder[Data]] = msgspec.json.Decoder(Data, dec_hook=_hook)
-block: Final[msgspec.json.Decoder[BlockAnswer | None]] = msgspec.json.Decoder(BlockAnswer | None, dec_hook=_hook)
+quantity: Final[msgspec.json.Decoder[Quantity]] = msgspec.json.Decoder(Quantity, dec_hook=hook)
+data: Final[msgspec.json.Decoder[Data]] = msgspec.json.Decoder(Data, dec_hook=hook)
+block: Final[msgspec.json.Decoder[BlockAnswer | None]] = msgspec.json.Decoder(BlockAnswer | None, dec_hook=hook)
 logs: Final[msgspec.json.Decoder[list[LogAnswer]]] = msgspec.json.Decoder(list[LogAnswer])
-receipt: Final[msgspec.json.Decoder[ReceiptAnswer | None]] = msgspec.json.Decoder(ReceiptAnswer | None, dec_hook=_hook)
+receipt: Final[msgspec.json.Decoder[ReceiptAnswer | None]] = msgspec.json.Decoder(ReceiptAnswer | None, dec_hook=hook)
 transaction: Final[msgspec.json.Decoder[TransactionAnswer | None]] = msgspec.json.Decoder(
-    TransactionAnswer | None, dec_hook=_hook
+    TransactionAnswer | None, dec_hook=hook
 )
-fee_history: Final[msgspec.json.Decoder[FeeHistoryAnswer]] = msgspec.json.Decoder(FeeHistoryAnswer, dec_hook=_hook)
+fee_history: Final[msgspec.json.Decoder[FeeHistoryAnswer]] = msgspec.json.Decoder(FeeHistoryAnswer, dec_hook=hook)

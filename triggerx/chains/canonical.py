@@ -10,7 +10,9 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
-from triggerx.chains.ranges import RangeReader, Span, Stretch, header_question
+from triggerx.chains import answers
+from triggerx.chains.questions import Doubt, header_question
+from triggerx.chains.ranges import RangeReader, Span, Stretch
 from triggerx.chains.rpc import RpcClient
 from triggerx.core.errors import RecoverableError
 from triggerx.evm.types import to_hex
@@ -19,9 +21,7 @@ from triggerx.ports.clock import Clock
 from triggerx.ports.log import Log as Journal
 
 WINDOW_BLOCKS: Final = 256  # handed out and remembered: no chain that is served reorganises deeper
-FILTER_ADDRESSES_MAX: Final = (
-    256  # above it a block's logs are asked for whole: the request costs the same for any number of jobs
-)
+FILTER_ADDRESSES_MAX: Final = 256  # above it a block's logs are asked for whole, at one price for any number of jobs
 WALK_BLOCKS: Final = 32  # of the window, asked for together when the place where chains part is looked for
 
 
@@ -51,8 +51,11 @@ class CanonicalFollower:
     async def follow(self, heads: AsyncIterator[Block], wanted: Callable[[], LogFilter]) -> AsyncIterator[BlockRange]:
         """Yield a range after each new head; see `ports.chain.Chain.canonical_ranges`."""
         async for head in heads:
-            while self._is_news(head):
-                yield await self._step(head, wanted())
+            newest: Block | None = head
+            while newest is not None and self._is_news(newest):
+                found, newest = await self._step(newest, wanted())
+                if found is not None:
+                    yield found
 
     def _is_news(self, head: Block) -> bool:
         """Whether the head is none that was handed out, and not before the start."""
@@ -62,27 +65,43 @@ class CanonicalFollower:
             head.number >= self._window[0].number and all(head.hash != block.hash for block in self._window)
         )
 
-    async def _step(self, head: Block, wanted: LogFilter) -> BlockRange:
+    async def _step(self, head: Block, wanted: LogFilter) -> tuple[BlockRange | None, Block]:
+        """Read the next range up to the head; without one, the head was no longer the newest block, which is given."""
         dropped: list[Block] = []
         kept = list(self._window)
-        is_whole = (not any(wanted.topics) and not wanted.addresses) or len(wanted.addresses) > FILTER_ADDRESSES_MAX
+        is_whole = _is_whole(wanted)
+        doubts = 0
         while True:
-            first = kept[-1].number + 1 if kept else self._start_block
             try:
-                if first > head.number:
-                    raise _Reorganised
-                asked = Span(
-                    first=first,
-                    last=min(head.number, first + self._ranges.span - 1),
-                    parent=kept[-1].hash if kept else None,
-                )
-                found = await self._ranges.read(LogFilter() if is_whole else wanted, asked, self._replaced)
+                found = await self._ranges.read(LogFilter() if is_whole else wanted, self._above(kept, head), _replaced)
             except _Reorganised:
                 count = await self._parted(kept)
+                if count == len(kept):
+                    doubts += 1
+                    reason = f"block {head.number} does not follow on block {kept[-1].number}, which is canonical"
+                    await self._ranges.pause(Doubt(reason), doubts, f"head {head.number}")
+                    head = await self._newest()
+                    if not self._is_news(head):
+                        return None, head
                 dropped += reversed(kept[count:])
                 del kept[count:]
             else:
-                return self._handed_out(dropped, kept, found, is_whole=is_whole)
+                return self._handed_out(dropped, kept, found, is_whole=is_whole), head
+
+    def _above(self, kept: Sequence[Block], head: Block) -> Span:
+        """The blocks to read next. Raises _Reorganised when the head is not above what is kept."""
+        first = kept[-1].number + 1 if kept else self._start_block
+        last = min(head.number, first + self._ranges.span - 1)
+        if first > last:
+            raise _Reorganised
+        parent = kept[-1].hash if kept else None
+        return Span(first=first, last=last, parent=parent, tip=head if last == head.number else None)
+
+    async def _newest(self) -> Block:
+        found = await self._client.call("eth_getBlockByNumber", ["latest", False], answers.block)
+        if found is None:
+            raise RecoverableError(f"chain {self._client.chain_id}: the node has no latest block: wait for it to sync")
+        return found.to_block()
 
     def _handed_out(
         self, dropped: Sequence[Block], kept: Sequence[Block], found: Stretch, *, is_whole: bool
@@ -91,9 +110,6 @@ class CanonicalFollower:
         self._window.extend(kept)
         self._window.extend(found.blocks)
         return BlockRange(dropped=tuple(dropped), blocks=found.blocks, logs=found.logs, is_whole=is_whole)
-
-    async def _replaced(self) -> None:
-        raise _Reorganised
 
     async def _parted(self, kept: Sequence[Block]) -> int:
         """Count how many of the blocks are canonical still: all before the first one that is not."""
@@ -111,8 +127,25 @@ class CanonicalFollower:
             end = begin
         if self._is_fresh and kept and kept[0].number == self._start_block:
             return 0
+        if kept and await self._is_canonical_elsewhere(kept[0]):
+            self._client.distrust(f"block {kept[0].number} is another one than elsewhere")
+            return len(kept)
         raise ReorgBeyondConfirmations(
             f"chain {self._client.chain_id}: block {kept[0].number if kept else self._start_block} was "
             f"{to_hex(kept[0].hash) if kept else 'known'} and is another one now, and so is every known one after it: "
             "keep more blocks, and audit what was done since that block"
         )
+
+    async def _is_canonical_elsewhere(self, block: Block) -> bool:
+        """Ask another endpoint, where there is one, before everything known is given up."""
+        (found,) = await self._client.ask_all([header_question(block.number)], elsewhere=True)
+        return isinstance(found, answers.BlockAnswer) and found.to_block().hash == block.hash
+
+
+def _is_whole(wanted: LogFilter) -> bool:
+    """Whether logs are asked for without a filter: where none is wanted, and where it would be too long."""
+    return len(wanted.addresses) > FILTER_ADDRESSES_MAX or not (wanted.addresses or any(wanted.topics))
+
+
+async def _replaced() -> None:
+    raise _Reorganised

@@ -24,7 +24,7 @@ from triggerx.evm.types import Address, ChainId, Wei, to_hex
 Request = Callable[[str, Sequence[object]], Awaitable[object]]
 """One JSON-RPC question: method and parameters to the result as JSON has it; raises what its client raises."""
 
-DEADLINE_S: Final = 120.0  # sixteen transactions on an embedded chain with blocks of a second take about ten
+DEADLINE_S: Final = 120.0  # twenty-odd transactions on an embedded chain with blocks of a second take about ten
 POLL_S: Final = 0.1
 GAS_PER_BYTE: Final = 250  # storing a byte of code costs 200, sending one at most 40
 GAS_OF_CALL: Final = 300_000  # of a constructor's work, and of a call that sets a few words
@@ -73,6 +73,8 @@ class Deployment:
     gas_registry: Address
     task_execution_hub: Address
     example_target: Address
+    l1_multicall: Address
+    l2_multicall: Address
 
 
 async def deploy(
@@ -116,6 +118,8 @@ async def deploy(
     l1 = l2 if l1_request is None else await _Deployer.start(l1_request, key)
     avs_obls = obls if l1 is l2 else await l1.create("Obls")
     governance = await l1.create("AvsGovernance", ("address", "address"), (avs_obls, owner))
+    l2_multicall = await l2.create("Multicall")
+    l1_multicall = l2_multicall if l1 is l2 else await l1.create("Multicall")
     l2_start_block = await l2.finish()
     return Deployment(
         l1_chain_id=l1.chain_id,
@@ -130,6 +134,8 @@ async def deploy(
         gas_registry=gas_registry,
         task_execution_hub=hub,
         example_target=target,
+        l1_multicall=l1_multicall,
+        l2_multicall=l2_multicall,
     )
 
 

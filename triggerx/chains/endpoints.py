@@ -1,7 +1,8 @@
 """The endpoints of one chain and which of them is asked next.
 
 Rule: the preferred endpoint is asked while it answers; one that failed waits, longer each time, and is asked earlier
-only when all others fail too. After a failure an endpoint has to tell its chain id again.
+only when all others fail too. After a failure an endpoint has to tell its chain id again. One that was caught in a
+contradiction waits longer, and that it answers does not shorten it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from triggerx.ports.log import Log
 
 PENALTY_MIN_S: Final = 1.0
 PENALTY_MAX_S: Final = 60.0  # a provider's outage ends sooner or later, and the preferred one is preferred for a reason
+DISTRUST_S: Final = 30.0  # after a contradiction: a node that has fallen behind needs that long to catch up
 
 
 class Endpoint:
@@ -31,23 +33,36 @@ class Endpoint:
         self.name = parts.hostname if parts.port is None else f"{parts.hostname}:{parts.port}"
         self.is_verified = False
         self.failures = 0
-        self.waits_until = 0.0
+        self._waits_until = 0.0
+        self._distrusted_until = 0.0
         self._log = log
+
+    @property
+    def wait_s(self) -> float:
+        """How long it is still to be asked after the others; 0 when it is in good standing."""
+        return max(0.0, self._waits_until - time.monotonic(), self._distrusted_until - time.monotonic())
 
     def penalise(self, reason: str) -> None:
         """Note a failure: others are asked first for a while, and the chain id is asked for again."""
         self.failures += 1
         self.is_verified = False
-        self.waits_until = time.monotonic() + min(PENALTY_MAX_S, PENALTY_MIN_S * 2 ** min(self.failures - 1, 10))
+        self._waits_until = time.monotonic() + min(PENALTY_MAX_S, PENALTY_MIN_S * 2 ** min(self.failures - 1, 10))
         if self._log is not None:
             self._log.warning("rpc endpoint failed", endpoint=self.name, reason=reason, failures=self.failures)
+
+    def distrust(self, reason: str) -> None:
+        """Note a contradiction: others are asked first for DISTRUST_S, even if it answers."""
+        self.is_verified = False
+        self._distrusted_until = time.monotonic() + DISTRUST_S
+        if self._log is not None:
+            self._log.warning("rpc endpoint is distrusted", endpoint=self.name, reason=reason)
 
     def restore(self) -> None:
         """Note an answer."""
         if self.failures and self._log is not None:
             self._log.info("rpc endpoint answers again", endpoint=self.name, failures=self.failures)
         self.failures = 0
-        self.waits_until = 0.0
+        self._waits_until = 0.0
 
 
 class Endpoints:
@@ -73,6 +88,9 @@ class Endpoints:
         first, *others = self._ordered()
         return [*others, first]
 
+    def witness(self) -> Endpoint | None:
+        """The endpoint for a second opinion: not the one asked first, and in good standing; None without one."""
+        return next((endpoint for endpoint in self._ordered()[1:] if not endpoint.wait_s), None)
+
     def _ordered(self) -> list[Endpoint]:
-        now = time.monotonic()
-        return sorted(self._all, key=lambda endpoint: max(0.0, endpoint.waits_until - now))
+        return sorted(self._all, key=lambda endpoint: endpoint.wait_s)

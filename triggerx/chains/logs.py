@@ -7,16 +7,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from triggerx.chains.ranges import (
-    BLOCKS_PER_QUERY_MAX,
-    SPAN_GROWTH,
-    Doubt,
-    RangeReader,
-    Span,
-    converted,
-    header_question,
-    range_question,
-)
+from triggerx.chains.questions import Doubt, converted, header_question, range_question
+from triggerx.chains.ranges import BLOCKS_PER_QUERY_MAX, SPAN_GROWTH, RangeReader, Span
 from triggerx.chains.rpc import NodeRefusal, RpcClient
 from triggerx.core.errors import RecoverableError
 from triggerx.evm.types import to_hex

@@ -5,49 +5,35 @@ Rule: heads are wake-ups; what was found is what a canonical range read from a c
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final
 
 from triggerx.chains import answers, logs
-from triggerx.chains.rpc import NodeRefusal, Question, RpcClient
+from triggerx.chains.canonical import CanonicalFollower
+from triggerx.chains.heads import HEAD_LAG_MAX_S, POLL_INTERVAL_S, HeadWatch
+from triggerx.chains.multicall import Multicalls
+from triggerx.chains.receipts import BlockReceipts, receipts_of
+from triggerx.chains.refusals import as_revert
+from triggerx.chains.rpc import NodeRefusal, RpcClient
 from triggerx.core.errors import RecoverableError
-from triggerx.evm.abi import decode_revert
+from triggerx.evm.contracts import MULTICALL3
 from triggerx.evm.types import Address, ChainId, Hash32, Wei, to_hex
-from triggerx.ports.chain import Block, CallReverted, Cursor, LogBatch, LogFilter, Receipt, Transaction
+from triggerx.ports.chain import (
+    Block,
+    BlockRange,
+    CallReverted,
+    Cursor,
+    LogBatch,
+    LogFilter,
+    Receipt,
+    Transaction,
+    View,
+)
 from triggerx.ports.chain import Log as ChainLog
 from triggerx.ports.clock import Clock
 from triggerx.ports.log import Log
 
-POLL_INTERVAL_S: Final = 0.25  # between two looks at the head, for all who wait for heads together
-HEAD_LAG_MAX_S: Final = 15.0  # a head that stands still longer is taken for a dead endpoint
 NO_VALUE: Final = Wei(0)
-EXECUTION_REVERTED: Final = 3  # geth's code of a revert with data
-FAILED_EXECUTION: Final = (  # how nodes word an execution that failed without revert data
-    "revert",
-    "out of gas",
-    "outofgas",
-    "invalid opcode",
-    "invalidinstruction",
-    "invalid jump",
-    "execution failed",
-    "evm error",
-    "insufficient funds",
-    "insufficient balance",
-    "gas required exceeds",
-    "stack underflow",
-)
-
-
-def as_revert(refusal: NodeRefusal) -> CallReverted | None:
-    """Read a refused eth_call or eth_estimateGas as an execution that failed; None when the node failed instead."""
-    data = refusal.data_bytes
-    if refusal.code == EXECUTION_REVERTED or data:
-        return CallReverted(decode_revert(data) if data else refusal.message, data)
-    lowered = refusal.message.lower()
-    if any(word in lowered for word in FAILED_EXECUTION):
-        return CallReverted(refusal.message)
-    return None
 
 
 class Reads:
@@ -61,23 +47,26 @@ class Reads:
         log: Log | None = None,
         poll_interval_s: float = POLL_INTERVAL_S,
         head_lag_max_s: float = HEAD_LAG_MAX_S,
+        multicall: Address = MULTICALL3,
     ) -> None:
-        """Read through `client`; `poll_interval_s` bounds how late a new head is seen."""
+        """Read through `client`; `poll_interval_s` bounds how late a new head is seen.
+
+        `multicall` is where the chain has a contract with Multicall3's `aggregate3`; it may be missing.
+        """
         self.chain_id = ChainId(client.chain_id)
         self.client = client
         self.clock = clock
         self._log = log
-        self._poll_interval_s = poll_interval_s
-        self._head_lag_max_s = head_lag_max_s
-        self._head: Block | None = None
-        self._head_read_at = float("-inf")
-        self._head_moved_at = clock.monotonic()
-        self._head_lock = asyncio.Lock()
+        self._multicalls = Multicalls(client, multicall, log=log)
+        self._block_receipts = BlockReceipts(client)
+        self._watch = HeadWatch(
+            client, clock, self.head, poll_interval_s=poll_interval_s, head_lag_max_s=head_lag_max_s, log=log
+        )
 
     @property
     def head_age_s(self) -> float:
         """Seconds since the head last moved, for health and metrics."""
-        return self.clock.monotonic() - self._head_moved_at
+        return self._watch.age_s
 
     async def head(self) -> Block:
         """Return the newest block."""
@@ -160,20 +149,24 @@ class Reads:
         """Return the logs of an inclusive range as they stand now (they may still be reorganised away)."""
         return tuple(await logs.read_all(self.client, wanted, from_block, to_block))
 
+    async def call_many(self, views: Sequence[View], *, block: int) -> tuple[bytes | CallReverted, ...]:
+        """Run many reads at one block, one request for every 500; an answer or revert each.
+
+        The sender that a view sees is the multicall contract's address, or zero where it is asked alone.
+        """
+        return await self._multicalls.read(views, block)
+
     async def receipt(self, tx_hash: Hash32) -> Receipt | None:
         """Return the receipt of a mined transaction."""
-        return (await self.receipts([tx_hash]))[0]
+        return (await self.receipts_of([tx_hash]))[0]
 
-    async def receipts(self, tx_hashes: Sequence[Hash32]) -> list[Receipt | None]:
-        """Return several receipts with one request."""
-        asked = [Question("eth_getTransactionReceipt", [to_hex(one)], answers.receipt) for one in tx_hashes]
-        found = await self.client.ask_all(asked)
-        receipts: list[Receipt | None] = []
-        for answer in found:
-            if isinstance(answer, RecoverableError):
-                raise answer
-            receipts.append(None if answer is None else logs.converted(self.client, answer.to_receipt))
-        return receipts
+    async def receipts_of(self, tx_hashes: Sequence[Hash32]) -> list[Receipt | None]:
+        """Return the receipts of several transactions with one request."""
+        return await receipts_of(self.client, tx_hashes)
+
+    async def receipts(self, block: Block) -> tuple[Receipt, ...]:
+        """Return every receipt of exactly this block, in order; RecoverableError when it is not known as such."""
+        return await self._block_receipts.read(block)
 
     async def transaction(self, tx_hash: Hash32) -> Transaction | None:
         """Return a mined or pending transaction."""
@@ -195,38 +188,9 @@ class Reads:
         found = await self.client.call("eth_getBalance", [to_hex(address), "latest"], answers.quantity)
         return Wei(int(found))
 
-    async def heads(self) -> AsyncIterator[Block]:
+    def heads(self) -> AsyncIterator[Block]:
         """Yield the newest block whenever it changes: a wake-up; blocks between may be left out."""
-        last: Hash32 | None = None
-        while True:
-            head = await self._shared_head()
-            if head.hash != last:
-                last = head.hash
-                yield head
-            await self.clock.sleep(self._poll_interval_s)
-
-    async def _shared_head(self) -> Block:
-        """Look at the head unless another waiter did within the poll interval."""
-        async with self._head_lock:
-            now = self.clock.monotonic()
-            if self._head is not None and now - self._head_read_at < self._poll_interval_s * 0.9:
-                return self._head
-            head = await self.head()
-            self._head_read_at = self.clock.monotonic()
-            if self._head is None or head.hash != self._head.hash:
-                self._head_moved_at = self._head_read_at
-            elif self.head_age_s > self._head_lag_max_s:
-                self._suspect_endpoint(head)
-            self._head = head
-            return head
-
-    def _suspect_endpoint(self, head: Block) -> None:
-        if self._log is not None:
-            self._log.warning(
-                "chain head stands still", chain_id=self.chain_id, block=head.number, for_s=self.head_age_s
-            )
-        self.client.distrust(f"its head {head.number} stands still for {self.head_age_s:.0f} s")
-        self._head_moved_at = self.clock.monotonic()
+        return self._watch.heads()
 
     def confirmed_logs(
         self, wanted: LogFilter, *, after: Cursor | None, start_block: int, confirmations: int
@@ -234,6 +198,13 @@ class Reads:
         """Yield every log once, in order, range after range without a gap; see `chains.logs.follow`."""
         follower = logs.Follower(self.client, self.clock, wanted, log=self._log)
         return follower.follow(self.heads(), after=after, start_block=start_block, confirmations=confirmations)
+
+    def canonical_ranges(
+        self, wanted: Callable[[], LogFilter], *, known: Sequence[Block], start_block: int
+    ) -> AsyncIterator[BlockRange]:
+        """Follow the canonical chain at zero confirmations; see `chains.canonical`."""
+        follower = CanonicalFollower(self.client, self.clock, known=known, start_block=start_block, log=self._log)
+        return follower.follow(self.heads(), wanted)
 
 
 def _message(to: Address, data: bytes, sender: Address | None, value: Wei) -> dict[str, str]:

@@ -10,6 +10,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar, cast
 
@@ -72,6 +73,13 @@ _decode_one: Final = msgspec.json.Decoder(_Answer)
 _decode_chain_id: Final = msgspec.json.Decoder(str)
 
 
+class _Order(Enum):
+    """Which endpoint is asked first."""
+
+    IN_TURN = "in turn"
+    OTHERS_FIRST = "others first"
+
+
 class _AttemptFailed(Exception):
     """One endpoint's HTTP request did not give usable answers."""
 
@@ -123,8 +131,7 @@ class RpcClient:
         self.http_requests = 0
         self.endpoints = Endpoints(urls, log)
         self._attempt_timeout_s = attempt_timeout_s
-        self._waiting: list[_Call[Any]] = []
-        self._waiting_elsewhere: list[_Call[Any]] = []
+        self._waiting: dict[Endpoint | _Order, list[_Call[Any]]] = {}
         self._open_calls: set[_Call[Any]] = set()
         self._batches: set[asyncio.Task[None]] = set()
         self._group = asyncio.TaskGroup()
@@ -165,22 +172,27 @@ class RpcClient:
         return cast("T", answer)
 
     async def ask_all(
-        self, questions: Sequence[Question[Any]], *, timeout_s: float | None = None, elsewhere: bool = False
+        self,
+        questions: Sequence[Question[Any]],
+        *,
+        timeout_s: float | None = None,
+        elsewhere: bool = False,
+        at: Endpoint | None = None,
     ) -> list[Any]:
         """Ask together, answer in order: each answer is the decoded value, or the NodeRefusal or EndpointsFailed.
 
         Asked again of other endpoints when one fails, so methods must be idempotent (sending a signed transaction is).
-        `elsewhere` prefers an endpoint other than the current one, for a second opinion.
+        `elsewhere` prefers an endpoint other than the current one, for a second opinion; `at` asks that one alone, for
+        no longer than one attempt.
         """
         if not questions:
             return []
         if self._session is None:
             return [EndpointsFailed(f"{one.method}: the client is closed") for one in questions]
         calls = [_Call(one, asyncio.get_running_loop().create_future(), []) for one in questions]
-        waiting = self._waiting_elsewhere if elsewhere else self._waiting
-        if not self._waiting and not self._waiting_elsewhere:
+        if not self._waiting:
             asyncio.get_running_loop().call_soon(self._flush)
-        waiting.extend(calls)
+        self._waiting.setdefault(at or (_Order.OTHERS_FIRST if elsewhere else _Order.IN_TURN), []).extend(calls)
         self._open_calls.update(calls)
         self.calls_by_method.update(one.method for one in questions)
         limit_s = self.timeout_s if timeout_s is None else timeout_s
@@ -192,27 +204,37 @@ class RpcClient:
                 call.give_up(f"{call.method}: no answer within {limit_s:g} s", self.chain_id)
         return [call.answer.exception() or call.answer.result() for call in calls]
 
-    def distrust(self, reason: str) -> None:
-        """Prefer another endpoint for a while, because the current one's answers contradict what is known."""
-        self.endpoints.current.penalise(reason)
+    def distrust(self, reason: str, endpoint: Endpoint | None = None) -> None:
+        """Prefer others for a while to this endpoint (or the current one): its answers contradict what is known."""
+        (endpoint or self.endpoints.current).distrust(reason)
+
+    def witness(self) -> Endpoint | None:
+        """The endpoint to ask for a second opinion (by `at`); None when there is no other in good standing."""
+        return self.endpoints.witness()
+
+    def _endpoints_for(self, asked: Endpoint | _Order) -> Sequence[Endpoint]:
+        if isinstance(asked, Endpoint):
+            return [asked]
+        return self.endpoints.in_turn() if asked is _Order.IN_TURN else self.endpoints.others_first()
 
     def _flush(self) -> None:
-        here, self._waiting = self._waiting, []
-        elsewhere, self._waiting_elsewhere = self._waiting_elsewhere, []
-        for waiting, endpoints in ((here, self.endpoints.in_turn()), (elsewhere, self.endpoints.others_first())):
+        waiting_by_order, self._waiting = self._waiting, {}
+        for asked, waiting in waiting_by_order.items():
+            endpoints = self._endpoints_for(asked)
+            last_limit_s = self._attempt_timeout_s if isinstance(asked, Endpoint) else self.timeout_s
             for start in range(0, len(waiting), BATCH_MAX):
-                work = self._answer(waiting[start : start + BATCH_MAX], endpoints)
+                work = self._answer(waiting[start : start + BATCH_MAX], endpoints, last_limit_s)
                 batch = self._group.create_task(work, name="rpc-batch")
                 self._batches.add(batch)
                 batch.add_done_callback(self._batches.discard)
 
-    async def _answer(self, calls: list[_Call[Any]], endpoints: Sequence[Endpoint]) -> None:
+    async def _answer(self, calls: list[_Call[Any]], endpoints: Sequence[Endpoint], last_limit_s: float) -> None:
         """Ask one endpoint after the other until every call of the batch has its answer or was given up."""
         for endpoint in endpoints:
             calls = [call for call in calls if not call.answer.done()]
             if not calls:
                 return
-            limit_s = self.timeout_s if endpoint is endpoints[-1] else self._attempt_timeout_s
+            limit_s = last_limit_s if endpoint is endpoints[-1] else self._attempt_timeout_s
             try:
                 async with asyncio.timeout(limit_s):
                     await self._attempt(endpoint, calls)

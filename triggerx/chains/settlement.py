@@ -74,7 +74,7 @@ class Settlement:
     async def _settle_used(self, used: Sequence[SentTransaction], head: Block) -> None:
         """State the outcome of those whose nonce is mined."""
         forms = [(one, form.tx_hash) for one in used for form in one.forms]
-        receipts = await self._reads.receipts([tx_hash for _, tx_hash in forms])
+        receipts = await self._reads.receipts_of([tx_hash for _, tx_hash in forms])
         found = {
             one.intent.intent_id: (one, receipt)
             for (one, _), receipt in zip(forms, receipts, strict=True)

@@ -15,7 +15,8 @@ from triggerx.chains.envelope import Fees, Unsigned, sign
 from triggerx.chains.fees import FeeQuotes
 from triggerx.chains.line import Lane, LaneSettings, Line, nonce_of
 from triggerx.chains.nonces import Nonces
-from triggerx.chains.reads import Reads, as_revert
+from triggerx.chains.reads import Reads
+from triggerx.chains.refusals import as_revert
 from triggerx.chains.rpc import NodeRefusal, Question
 from triggerx.chains.sending import Reception, broadcast
 from triggerx.chains.settlement import Settlement

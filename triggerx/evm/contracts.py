@@ -7,6 +7,7 @@ The text is what the contract's source would declare. Parsing them takes a few m
 from typing import Final
 
 from triggerx.evm.abi.interface import Event, Function
+from triggerx.evm.types import parse_address
 
 _MANDATE: Final = (
     "(uint256 jobId,bytes32 jobHash,uint256 version,address owner,address target,bytes4 selector,bytes32 calldataHash,"
@@ -160,3 +161,16 @@ class TaskExecutionHub:
         "FunctionExecutionFailed(address indexed keeper,address indexed target,bytes data,uint256 value,bytes result)"
     )
     EngineSet: Final = Event.parse("EngineSet(address indexed engine,bool active)")
+
+
+class Multicall:
+    """Every chain: many calls in one, each with its own outcome (Multicall3's `aggregate3`)."""
+
+    aggregate3: Final = Function.parse(
+        "aggregate3((address target,bool allowFailure,bytes callData)[] calls) "
+        "returns ((bool success,bytes returnData)[])"
+    )
+
+
+MULTICALL3: Final = parse_address("0xcA11bde05977b3631167028862bE2a173976CA11")
+"""Where Multicall3 is on public networks, by a deployment that gives the same address everywhere (multicall3.com)."""

@@ -91,7 +91,7 @@ async def opened_services(settings: NodeSettings) -> AsyncIterator[Opened]:
         chains: dict[ChainId, Reads] = {}
         for chain_id, chain in config.chains.items():
             client = await opened(f"chain {chain_id}", RpcClient(chain.rpc_urls, chain_id=chain_id, log=log))
-            chains[chain_id] = Reads(client, clock, log=log)
+            chains[chain_id] = Reads(client, clock, log=log, multicall=chain.multicall)
         operators = ChainOperators(chains, network, clock)
         peers_services = PeersServices(
             network=network,

@@ -12,6 +12,7 @@ from dataclasses import MISSING, Field
 from pathlib import Path
 from typing import Any, Final
 
+from triggerx.evm.types import checksum
 from triggerx.node.config.reading import config_fields
 from triggerx.node.config.tables import (
     ChainConfig,
@@ -99,6 +100,8 @@ def _comment(text: str) -> list[str]:
 def _value(field: "Field[Any]") -> str:
     """A field's default as TOML."""
     default = field.default if field.default_factory is MISSING else field.default_factory()
+    if isinstance(default, bytes):
+        return json.dumps(checksum(default))
     if isinstance(default, tuple):
         return json.dumps(list(default), ensure_ascii=False)
     return json.dumps(default, ensure_ascii=False)

@@ -9,7 +9,6 @@ import msgspec
 import pytest
 
 from tests.fakes import emitter
-from tests.fakes.clock import VirtualClock
 from tests.fakes.node import Refuse, ScriptedNode, scripted_node
 from triggerx.chains.development import Kind, development_chain, find_anvil
 from triggerx.chains.envelope import Fees, Unsigned, sign
@@ -166,33 +165,6 @@ async def test_follower_when_one_endpoint_is_on_a_fork_then_the_other_saves_the_
         cursor = Cursor(number=2, hash=bytes.fromhex(honest.blocks[2]["hash"][2:]))  # type: ignore[arg-type]  # Hash32
         batches = reads.confirmed_logs(EMITTED, after=cursor, start_block=1, confirmations=0)
         assert (await collect(batches, until_block=3))[0] == [3]
-
-
-async def test_heads_when_they_stand_still_then_another_endpoint_is_asked() -> None:
-    async with asyncio.timeout(30), scripted_node() as stuck, scripted_node() as alive:
-        alive.mine(1)
-        async with RpcClient([stuck.url, alive.url], chain_id=31337) as client:
-            clock = VirtualClock()
-            reads = Reads(client, clock, poll_interval_s=1.0, head_lag_max_s=15.0)
-            assert (await reads._shared_head()).number == 0
-            for _ in range(15):
-                await clock.advance(1.0)
-                assert (await reads._shared_head()).number == 0
-            assert reads.head_age_s == 15.0
-            for _ in range(2):
-                await clock.advance(1.0)
-                head = await reads._shared_head()
-            assert head.number == 1
-
-
-async def test_heads_when_many_wait_then_share_one_request_a_poll() -> None:
-    async with followed() as ((node,), _), RpcClient([node.url], chain_id=31337) as client:
-        clock = VirtualClock()
-        reads = Reads(client, clock, poll_interval_s=1.0)
-        before = node.calls["eth_getBlockByNumber"]
-        seen = await asyncio.gather(*(anext(aiter(reads.heads())) for _ in range(20)))
-        assert {head.number for head in seen} == {0}
-        assert node.calls["eth_getBlockByNumber"] - before == 1
 
 
 @pytest.mark.parametrize("kind", KINDS)

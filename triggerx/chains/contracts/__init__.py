@@ -19,6 +19,7 @@ CONTRACTS: Final = (
     "ExampleTarget",
     "GasRegistry",
     "JobRegistry",
+    "Multicall",
     "Obls",
     "TaskExecutionHub",
 )

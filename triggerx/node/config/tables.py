@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from triggerx.core.network import Network
-from triggerx.evm.types import ChainId
+from triggerx.evm.contracts import MULTICALL3
+from triggerx.evm.types import Address, ChainId
 from triggerx.node.config.reading import Table
 from triggerx.node.log import LogFormat, LogLevel
 
@@ -74,7 +75,11 @@ class ChainConfig:
     """How the node reaches one chain."""
 
     rpc_urls: tuple[str, ...]
-    """JSON-RPC endpoints, the preferred one first; the others are asked when it does not answer."""
+    """JSON-RPC endpoints, the preferred one first; the others are asked when it does not answer, and the second one
+    what logs it knows, so that none is left out unnoticed."""
+    multicall: Address = MULTICALL3
+    """The contract that reads many views in one call, by the interface of Multicall3, whose usual address is the
+    default; where there is none, views are read one by one."""
 
     def __post_init__(self) -> None:
         if not self.rpc_urls:

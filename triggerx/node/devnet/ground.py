@@ -70,6 +70,12 @@ class Ground:
         return {ChainId(chain.chain_id): chain.rpc_url for chain in self.chains}
 
     @property
+    def multicalls(self) -> Mapping[ChainId, Address]:
+        """Each chain's contract for many reads in one call."""
+        at = self.deployment
+        return {at.l1_chain_id: at.l1_multicall, at.l2_chain_id: at.l2_multicall}
+
+    @property
     def engine(self) -> PrivateKey:
         """The engine's key."""
         return self.keys[1]

@@ -56,7 +56,10 @@ async def running_devnet(options: DevnetOptions, data_dir: Path, log: Log) -> As
             base,
             network=ground.network,
             store=StoreConfig(),
-            chains={chain_id: ChainConfig(rpc_urls=(url,)) for chain_id, url in ground.rpc_urls.items()},
+            chains={
+                chain_id: ChainConfig(rpc_urls=(url,), multicall=ground.multicalls[chain_id])
+                for chain_id, url in ground.rpc_urls.items()
+            },
         )
         core = await stack.enter_async_context(running_node(_core_settings(options, config, ground, data_dir, log)))
         api_key = await _new_api_key(core, ground.user)

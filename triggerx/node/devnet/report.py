@@ -49,6 +49,7 @@ def devnet_document(devnet: Devnet) -> dict[str, Json]:
             "gas_registry": checksum(contracts.gas_registry),
             "task_execution_hub": checksum(contracts.task_execution_hub),
             "example_target": checksum(ground.example_target),
+            "multicall": checksum(ground.multicalls[network.l2_chain_id]),
         },
         "example_target_abi": ground.example_abi,
         "example_target_function": EXAMPLE_FUNCTION,

@@ -1,0 +1,110 @@
+"""The newest block, looked at once for all who wait, and the alarm when it stands still.
+
+Rule: a head that stands still is held against another endpoint's within seconds, and said aloud within the most that
+a head may lag, at each such span anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Final
+
+from triggerx.chains import answers
+from triggerx.chains.rpc import Question, RpcClient
+from triggerx.core.errors import RecoverableError
+from triggerx.evm.types import Hash32
+from triggerx.ports.chain import Block
+from triggerx.ports.clock import Clock
+from triggerx.ports.log import Log
+
+POLL_INTERVAL_S: Final = 0.25  # between two looks at the head, for all who wait for heads together
+HEAD_LAG_MAX_S: Final = 15.0  # a head that stands still longer is taken for a dead endpoint
+STILL_MIN_S: Final = 2.0  # before a head that stands still is held against another endpoint's
+STILL_INTERVALS: Final = 2  # or so many times the distance of the last two heads, on slower chains
+
+
+class HeadWatch:
+    """One chain's head; `read` asks for it, and `client` knows the other endpoints."""
+
+    def __init__(
+        self,
+        client: RpcClient,
+        clock: Clock,
+        read: Callable[[], Awaitable[Block]],
+        *,
+        poll_interval_s: float,
+        head_lag_max_s: float,
+        log: Log | None = None,
+    ) -> None:
+        """Begin with no head; the time of standing still counts from now."""
+        self._client = client
+        self._clock = clock
+        self._read = read
+        self._log = log
+        self._poll_interval_s = poll_interval_s
+        self._lag_max_s = head_lag_max_s
+        self._head: Block | None = None
+        self._read_at = float("-inf")
+        self._moved_at = self._compared_at = self._alarmed_at = clock.monotonic()
+        self._interval_s = 0.0
+        self._lock = asyncio.Lock()
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the head last moved."""
+        return self._clock.monotonic() - self._moved_at
+
+    async def heads(self) -> AsyncIterator[Block]:
+        """Yield the newest block whenever it changes: a wake-up; blocks between may be left out."""
+        last: Hash32 | None = None
+        while True:
+            head = await self.look()
+            if head.hash != last:
+                last = head.hash
+                yield head
+            await self._clock.sleep(self._poll_interval_s)
+
+    async def look(self) -> Block:
+        """Look at the head unless another waiter did within the poll interval."""
+        async with self._lock:
+            now = self._clock.monotonic()
+            if self._head is not None and now - self._read_at < self._poll_interval_s * 0.9:
+                return self._head
+            head = await self._read()
+            if self._head is not None and head.hash == self._head.hash:
+                head = await self._compared(head)
+            self._take(head)
+            return head
+
+    def _take(self, head: Block) -> None:
+        now = self._read_at = self._clock.monotonic()
+        if self._head is None or head.hash != self._head.hash:
+            if self._head is not None:
+                self._interval_s = now - self._moved_at
+            self._moved_at = self._compared_at = self._alarmed_at = now
+        elif now - self._alarmed_at >= self._lag_max_s:
+            self._alarmed_at = now
+            self._warn("chain head stands still", block=head.number, for_s=round(self.age_s))
+            self._client.distrust(f"its head {head.number} stands still for {self.age_s:.0f} s")
+        self._head = head
+
+    async def _compared(self, head: Block) -> Block:
+        """Hold a head that stands still against another endpoint's; the higher one counts."""
+        now = self._clock.monotonic()
+        patience_s = max(STILL_MIN_S, STILL_INTERVALS * self._interval_s)
+        witness = self._client.witness()
+        if witness is None or now - self._compared_at < patience_s:
+            return head
+        self._compared_at = now
+        question = Question("eth_getBlockByNumber", ["latest", False], answers.block)
+        (answer,) = await self._client.ask_all([question], at=witness)
+        if answer is None or isinstance(answer, RecoverableError) or answer.number <= head.number:
+            return head
+        higher: Block = answer.to_block()
+        self._client.distrust(f"its head {head.number} stands still, and {witness.name} has {higher.number}")
+        return higher
+
+    def _warn(self, event: str, **fields: object) -> None:
+        if self._log is not None:
+            self._log.warning(event, chain_id=self._client.chain_id, **fields)

@@ -1,0 +1,111 @@
+"""A second opinion on logs: another endpoint is asked the same, and who left something out is found by its receipts.
+
+Rule: a log that one endpoint shows and the other does not is settled by the receipt that the denying one has of it:
+an endpoint that contradicts itself is distrusted. What cannot be settled is neither skipped nor taken: it is asked for
+again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from triggerx.chains import answers
+from triggerx.chains.endpoints import Endpoint
+from triggerx.chains.questions import Doubt, header_question, sorted_logs
+from triggerx.chains.rpc import NodeRefusal, Question, RpcClient
+from triggerx.core.errors import RecoverableError
+from triggerx.evm.types import Hash32, to_hex
+from triggerx.ports.chain import Block, Log
+
+
+class Unsettled(Doubt):
+    """The other endpoint does not know the blocks in question: it lags, or stands on a fork."""
+
+
+class Opinion:
+    """One question to the endpoint that is not asked first; `witness` is None where no such is in good standing."""
+
+    def __init__(self, client: RpcClient) -> None:
+        """Choose the witness, and note which endpoint is asked first now."""
+        self.witness = client.witness()
+        self._client = client
+        self._current = client.endpoints.current
+
+    async def ask(self, question: Question[Any]) -> object:
+        """Ask the witness: its answer or why there is none; None without a witness."""
+        if self.witness is None:
+            return None
+        (answer,) = await self._client.ask_all([question], at=self.witness)
+        return answer
+
+    async def confirms(self, second: Any, logs: Sequence[Log], blocks: Sequence[Block]) -> bool:
+        """Demand that the witness's answer shows the same logs; False when it has no opinion.
+
+        Raises Doubt when the two differ and the first endpoint may be wrong, Unsettled when the witness lags.
+        """
+        if self.witness is None:
+            return False
+        if isinstance(second, NodeRefusal):
+            await self._demand_known(self.witness, blocks[-1].number, blocks[-1].hash)
+            return False
+        if isinstance(second, RecoverableError):
+            return False
+        try:
+            there = sorted_logs(second, blocks)
+        except (Doubt, ValueError) as error:
+            await self._demand_known(self.witness, blocks[-1].number, blocks[-1].hash)
+            self._client.distrust(str(error), self.witness)
+            return False
+        differing = set(logs).symmetric_difference(there)
+        if not differing:
+            return True
+        first = min(differing, key=_place)
+        await self._settle(first, is_shown_here=first in logs)
+        return False
+
+    async def _settle(self, log: Log, *, is_shown_here: bool) -> None:
+        """Find out which endpoint is wrong about a log that only one of them shows; return when it is the witness."""
+        if self.witness is None:
+            return
+        denier = self.witness if is_shown_here else self._current
+        question = Question("eth_getTransactionReceipt", [to_hex(log.tx_hash)], answers.receipt)
+        (found,) = await self._client.ask_all([question], at=denier)
+        if found is None and is_shown_here:
+            await self._demand_known(self.witness, log.block_number, log.block_hash)
+        told = f"log {log.log_index} of block {log.block_number}"
+        if not _holds(found, log):
+            shower = self._current if is_shown_here else self.witness
+            raise Doubt(f"{shower.name} shows {told}, and {denier.name} denies it", suspects_current=False)
+        self._client.distrust(f"it leaves out {told}, which is in its receipts", denier)
+        if not is_shown_here:
+            raise Doubt(f"{denier.name} leaves out {told}", suspects_current=False)
+
+    async def _demand_known(self, witness: Endpoint, number: int, block_hash: Hash32) -> None:
+        """Raise Unsettled unless the witness has this block; the shorter of two forks is distrusted at once."""
+        latest = Question("eth_getBlockByNumber", ["latest", False], answers.block)
+        found, newest = await self._client.ask_all([header_question(number), latest], at=witness)
+        if isinstance(found, RecoverableError) or isinstance(newest, RecoverableError):
+            return
+        if found is None:
+            raise Unsettled(f"{witness.name} does not know block {number}")
+        if bytes(found.hash) != block_hash:
+            (ours,) = await self._client.ask_all([latest], at=self._current)
+            if newest is not None and isinstance(ours, answers.BlockAnswer) and newest.number > ours.number:
+                self._client.distrust(f"it is on a shorter fork than {witness.name}", self._current)
+                raise Doubt(f"block {number} is another one at {witness.name}", suspects_current=False)
+            raise Unsettled(f"{witness.name} has another block {number}")
+
+
+def _place(log: Log) -> tuple[int, int]:
+    return log.block_number, log.log_index
+
+
+def _holds(found: object, log: Log) -> bool:
+    """Whether a receipt's answer holds exactly this log."""
+    if not isinstance(found, answers.ReceiptAnswer):
+        return False
+    try:
+        return log in found.to_receipt().logs
+    except ValueError:
+        return False
