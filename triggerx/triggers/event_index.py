@@ -5,6 +5,7 @@ topic's, or one of the data. So ten thousand jobs on one contract cost a log one
 any of them filters by, and each job that is found is asked in full (`EventSpec.matches`).
 """
 
+from bisect import bisect_left, insort
 from collections.abc import Iterator, Sequence
 from typing import Final, TypeAlias
 
@@ -16,7 +17,6 @@ from triggerx.triggers.log_data import DataPlace
 FILTER_VALUES_MAX: Final = 1_000  # addresses or topics in one eth_getLogs: geth refuses more (its LogQueryLimit)
 NOTHING: Final = LogFilter(addresses=(ZERO_ADDRESS,), topics=((ZERO_HASH,),))  # no contract is there to emit it
 
-_Group: TypeAlias = dict[int, EventSpec]
 _Place: TypeAlias = int | DataPlace
 """Where a value is that a job demands: a topic's position, or a place in the data."""
 
@@ -76,20 +76,19 @@ class EventIndex:
 
     def match(self, logs: Sequence[Log]) -> Iterator[tuple[Log, int]]:
         """Yield each log with the number of each job that wants it, in the order of the logs, then of the numbers."""
-        by_address = self._buckets
+        by_address, specs = self._buckets, self._specs
         for log in logs:
             buckets = by_address.get(log.address)
             if buckets is None:
                 continue
-            found: list[int] = []
+            candidates: list[int] = []
             if log.topics and (bucket := buckets.get(log.topics[0])) is not None:
-                bucket.find(log, found)
+                candidates += bucket.candidates(log)
             if (bucket := buckets.get(None)) is not None:
-                bucket.find(log, found)
-            if len(found) > 1:
-                found.sort()
-            for number in found:
-                yield log, number
+                candidates += bucket.candidates(log)
+            for number in sorted(candidates):
+                if specs[number].matches(log):
+                    yield log, number
 
     def _widest(self) -> LogFilter:
         if not self._buckets:
@@ -105,13 +104,13 @@ class EventIndex:
 
 
 class _Bucket:
-    """The jobs of one event at one contract, each under one value that it demands, or unconditional."""
+    """The jobs of one event at one contract: ascending lists by one value that each demands, or unconditional."""
 
     __slots__ = ("_groups", "_unconditional")
 
     def __init__(self) -> None:
-        self._unconditional: _Group = {}
-        self._groups: dict[_Place, dict[bytes, _Group]] = {}
+        self._unconditional: list[int] = []
+        self._groups: dict[_Place, dict[bytes | None, list[int]]] = {}
 
     @property
     def is_empty(self) -> bool:
@@ -119,37 +118,48 @@ class _Bucket:
 
     def put(self, number: int, spec: EventSpec) -> None:
         """Put the job where the fewest others stand, so that a busy value does not get it asked in vain."""
-        demands: list[tuple[_Place, bytes]] = [*spec.topics, *spec.conditions]
-        if not demands:
-            self._unconditional[number] = spec
-            return
-        place, value = min(demands, key=lambda demand: len(self._groups.get(demand[0], {}).get(demand[1], ())))
-        self._groups.setdefault(place, {}).setdefault(value, {})[number] = spec
+        group = self._unconditional
+        demands = _demands(spec)
+        if demands:
+            place, value = min(demands, key=lambda demand: len(self._group(*demand)))
+            group = self._groups.setdefault(place, {}).setdefault(value, [])
+        insort(group, number)
 
     def remove(self, number: int, spec: EventSpec) -> None:
         """Take the job out of the one group that it stands in."""
-        self._unconditional.pop(number, None)
-        demands: list[tuple[_Place, bytes]] = [*spec.topics, *spec.conditions]
-        for place, value in demands:
-            by_value = self._groups.get(place, {})
-            if by_value.get(value, {}).pop(number, None) is None:
-                continue
-            if not by_value[value]:
-                del by_value[value]
-            if not by_value:
-                del self._groups[place]
+        _take_out(self._unconditional, number)
+        for place, value in _demands(spec):
+            if _take_out(self._group(place, value), number):
+                by_value = self._groups[place]
+                if not by_value[value]:
+                    del by_value[value]
+                if not by_value:
+                    del self._groups[place]
 
-    def find(self, log: Log, found: list[int]) -> None:
-        """Add the numbers of the jobs that want the log, in no order."""
-        for number, spec in self._unconditional.items():
-            if spec.matches(log):
-                found.append(number)
+    def candidates(self, log: Log) -> list[int]:
+        """Return the jobs that may want the log, in no order; all others do not."""
+        found = [*self._unconditional]
         for place, by_value in self._groups.items():
             if isinstance(place, int):
                 value = log.topics[place] if place < len(log.topics) else None
             else:
                 value = place.read(log.data)
-            if value is not None and (group := by_value.get(value)) is not None:
-                for number, spec in group.items():
-                    if spec.matches(log):
-                        found.append(number)
+            if value in by_value:
+                found += by_value[value]
+        return found
+
+    def _group(self, place: _Place, value: bytes) -> list[int]:
+        return self._groups.get(place, {}).get(value, [])
+
+
+def _demands(spec: EventSpec) -> list[tuple[_Place, bytes]]:
+    return [*spec.topics, *spec.conditions]
+
+
+def _take_out(group: list[int], number: int) -> bool:
+    """Remove a number from an ascending list; tell whether it was there."""
+    place = bisect_left(group, number)
+    if place == len(group) or group[place] != number:
+        return False
+    del group[place]
+    return True
