@@ -49,3 +49,12 @@ def value_of(kind: AbiType) -> st.SearchStrategy[Any]:
 
 
 type_texts = st.recursive(elementary_types(), composite_types, max_leaves=5)
+
+
+def json_value(kind: AbiType, value: Any) -> Any:
+    """A value as the JSON that an author writes for it."""
+    if isinstance(kind, Array):
+        return [json_value(kind.element, item) for item in value]
+    if not isinstance(kind, Elementary):
+        return [json_value(each, item) for each, item in zip(kind.components, value, strict=True)]
+    return "0x" + value.hex() if isinstance(value, bytes) else value
