@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
+from itertools import groupby
 from typing import Final
 
 from triggerx.core.errors import InvalidInput
@@ -33,6 +34,9 @@ DAY_S: Final = 86_400
 EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
 CRON_END: Final = 253_370_764_800  # the year 9999 begins: no schedule goes on to where calendars end
 EXPRESSIONS_KEPT: Final = 1_024  # reading one takes 30 µs; a kept one takes up to 12 kB
+
+OFFSET_S_MAX: Final = 16 * 3600  # how far a zone is ahead of UTC: 14 hours now, 15:13 in Alaska until 1867
+DAYS_KEPT: Final = 4_096  # most questions are about today and tomorrow, in a few zones; a kept day takes 200 bytes
 
 _ONE_DAY: Final = timedelta(days=1)
 _MINUTES: Final = tuple(range(0, DAY_S, 60))  # shared by the expressions, which would else hold numbers of their own
@@ -80,31 +84,28 @@ def cron_runs(cron: Cron, *, after: int, until: int) -> Iterator[Sequence[int]]:
     """
     until = min(until, CRON_END)
     last = after
-    changing: list[
-        int
-    ] = []  # of the last days on which the clock changed: the evening may be shown again after midnight
+    changing: set[int] = set()  # of days on which the clock changed: an evening may be shown again after midnight
     for day in _matching_days(cron, after=after, until=until):
-        usual = _usual_offset_s(cron.zone, day)
-        if usual is None:
-            changing.extend(_changed_day(cron, day))
+        stretches = _stretches(cron.zone, day)
+        if len(stretches) > 1 or stretches[0].first != stretches[0].again:
+            changing.update(_changed_day(cron, stretches))
             continue
-        runs = (sorted(set(changing)), _shifted(cron.seconds, _midnight(day) - usual))
-        changing.clear()
-        for run in runs:
+        for run in (sorted(changing), _shifted(cron.seconds, stretches[0].first)):
             if due := _between(run, last, until):
                 yield due
                 last = due[-1]
-    if due := _between(sorted(set(changing)), last, until):
+        changing.clear()
+    if due := _between(sorted(changing), last, until):
         yield due
 
 
 def _matching_days(cron: Cron, *, after: int, until: int) -> Iterator[date]:
-    """Yield the matching days that may hold due seconds in (after, until], in order."""
+    """Yield the matching days that may hold due seconds in (after, until], in order, and up to two more."""
     if after >= until:
         return
     # The day before may hold some: after a change at midnight its evening is shown again.
     day = datetime.fromtimestamp(after, tz=cron.zone).date() - _ONE_DAY
-    while _midnight(day) - _offset_s(cron.zone, day, fold=0) <= until:
+    while _midnight(day) <= until + OFFSET_S_MAX:
         if day.month not in cron.months:
             day = (day.replace(day=1) + timedelta(days=32)).replace(day=1)
             continue
@@ -113,25 +114,55 @@ def _matching_days(cron: Cron, *, after: int, until: int) -> Iterator[date]:
         day += _ONE_DAY
 
 
-def _usual_offset_s(zone: tzinfo, day: date) -> int | None:
-    """Return the offset from UTC that holds all day, or None on a day that a change of clocks touches."""
-    start = _offset_s(zone, day, fold=0)
-    bounds = (_offset_s(zone, day, fold=1), *(_offset_s(zone, day + _ONE_DAY, fold=fold) for fold in (0, 1)))
-    return start if all(offset == start for offset in bounds) else None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stretch:
+    """Minutes of a day by the clock, from `start` to `end` seconds after midnight, that are shown in the same way.
+
+    What the clock shows as second s of the day is the unix second `first` + s, and `again` + s where it is shown twice
+    (else the two are the same). Where it is never shown `gap_end` is the first unix second after the gap.
+    """
+
+    start: int
+    end: int
+    first: int
+    again: int
+    gap_end: int | None = None
 
 
-def _changed_day(cron: Cron, day: date) -> Iterator[int]:
+@lru_cache(maxsize=DAYS_KEPT)
+def _stretches(zone: tzinfo, day: date) -> tuple[_Stretch, ...]:
+    """Return the stretches of a day in order; a day that no change of clocks touches is one, and so is one left out."""
+    following = day + _ONE_DAY
+    bounds = {_offset_s(zone, bound, fold=fold) for bound in (day, following) for fold in (0, 1)}
+    if len(bounds) == 1:
+        shift = _midnight(day) - bounds.pop()
+        return (_Stretch(start=0, end=_MINUTES[-1], first=shift, again=shift),)
+
+    def shifts(second: int) -> tuple[int, int]:
+        return (
+            _midnight(day) - _offset_s(zone, day, fold=0, second=second),
+            _midnight(day) - _offset_s(zone, day, fold=1, second=second),
+        )
+
+    stretches = []
+    for (first, again), group in groupby(_MINUTES, key=shifts):
+        seconds = tuple(group)
+        start, end = seconds[0], seconds[-1]
+        gap_end = _end_of_gap(zone, before=start + again, after=start + first) if first > again else None
+        stretches.append(_Stretch(start=start, end=end, first=first, again=again, gap_end=gap_end))
+    return tuple(stretches)
+
+
+def _changed_day(cron: Cron, stretches: tuple[_Stretch, ...]) -> Iterator[int]:
     """Yield the due seconds of a day with a change of clocks, in no order, and perhaps some twice."""
-    for second in cron.seconds:
-        wall = datetime(day.year, day.month, day.day, second // 3600, second // 60 % 60, tzinfo=cron.zone)
-        first = _midnight(day) + second - _seconds(wall.utcoffset())
-        again = _midnight(day) + second - _seconds(wall.replace(fold=1).utcoffset())
-        if first <= again:
-            yield first
+    for stretch in stretches:
+        seconds = _between(cron.seconds, stretch.start - 1, stretch.end)
+        if stretch.gap_end is None:
+            yield from _shifted(seconds, stretch.first)
             if cron.follows_clock:
-                yield again
-        elif not cron.follows_clock:
-            yield _end_of_gap(cron.zone, before=again, after=first)
+                yield from _shifted(seconds, stretch.again)
+        elif seconds and not cron.follows_clock:
+            yield stretch.gap_end
 
 
 def _end_of_gap(zone: tzinfo, *, before: int, after: int) -> int:
@@ -168,10 +199,8 @@ def _midnight(day: date) -> int:
     return (day.toordinal() - EPOCH_ORDINAL) * DAY_S
 
 
-def _offset_s(zone: tzinfo, day: date, *, fold: int) -> int:
-    return _seconds(datetime(day.year, day.month, day.day, tzinfo=zone, fold=fold).utcoffset())
-
-
-def _seconds(offset: timedelta | None) -> int:
-    """Whole seconds; offsets of zones have no fractions, and a zone of the database always has one."""
+def _offset_s(zone: tzinfo, day: date, *, fold: int, second: int = 0) -> int:
+    """Seconds that the clock is ahead of UTC when it shows the day's whole minute `second`."""
+    clock = datetime(day.year, day.month, day.day, second // 3_600, second // 60 % 60, tzinfo=zone, fold=fold)
+    offset = clock.utcoffset()
     return offset.days * DAY_S + offset.seconds if offset else 0
