@@ -5,6 +5,8 @@ is not bounded in time and size.
 """
 
 import asyncio
+import resource
+import sys
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from types import TracebackType
@@ -22,10 +24,10 @@ from triggerx.http.turns import Turns
 from triggerx.http.urls import WEB_SOCKET, checked_url, followed_url, name_of
 from triggerx.ports.fetch import Fetch, Fetched, FetchRefused, refuse_all
 
-CONNECTIONS_MAX: Final = 192  # in use at once; with those kept and WebSockets 800 files at most
+CONNECTIONS_MAX: Final = 192  # in use at once; with WebSockets and half of 1,024 files, the usual limit, below it
 CONNECTIONS_PER_HOST_MAX: Final = 16  # a host that hangs holds no more than these
 WEB_SOCKETS_MAX: Final = 128
-SOCKETS_KEPT_MAX: Final = 480  # open ones from which on connections are closed after their answer
+SOCKETS_KEPT_MAX: Final = 4_096  # open ones from which on connections are closed after their answer
 KEEP_ALIVE_S: Final = 15.0  # what common servers offer; sources are polled each second
 CONNECT_TIMEOUT_S: Final = 5.0  # of one address, TLS included, so that another is tried before the time is over
 NAMES_KEPT_S: Final = 10  # as short as the shortest usual time to live
@@ -53,6 +55,7 @@ class HttpFetch(AbstractAsyncContextManager["HttpFetch"]):
         self._sockets = Sockets(guard)
         self._names = Names(guard, lookup)
         self._names_kept_s = names_kept_s
+        self._kept_max = min(SOCKETS_KEPT_MAX, _files_max() // 2)
         self._turns = Turns(in_all=CONNECTIONS_MAX, per_host=CONNECTIONS_PER_HOST_MAX)
         self._pools: Pools | None = None
         self._is_closed = False
@@ -95,7 +98,7 @@ class HttpFetch(AbstractAsyncContextManager["HttpFetch"]):
         """Return the answer, or where it redirects to."""
         async with self._turns.turn(url.raw_host or ""):
             pools = self._open()
-            session = pools.kept if len(self._sockets) < SOCKETS_KEPT_MAX else pools.once
+            session = pools.kept if len(self._sockets) < self._kept_max else pools.once
             return await _answer(session, url, bytes_max)
 
     def _open(self) -> Pools:
@@ -135,6 +138,12 @@ class HttpFetch(AbstractAsyncContextManager["HttpFetch"]):
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S),
             middlewares=middlewares,
         )
+
+
+def _files_max() -> int:
+    """How many files this process may have open."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft
 
 
 async def _answer(session: aiohttp.ClientSession, url: URL, bytes_max: int) -> Fetched | str:

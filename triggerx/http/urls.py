@@ -30,7 +30,7 @@ _NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _NAME_LENGTH_MAX: Final = 253  # RFC 1035
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=2048)
 def checked_url(text: str, schemes: frozenset[str] = HTTP) -> URL:
     """Parse a URL; raises `FetchRefused` unless it keeps the rules. Its fragment is dropped.
 
