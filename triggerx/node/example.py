@@ -16,6 +16,7 @@ from triggerx.evm.types import checksum
 from triggerx.node.config.reading import config_fields
 from triggerx.node.config.tables import (
     ChainConfig,
+    FetchConfig,
     KeysConfig,
     LogConfig,
     NotifiersConfig,
@@ -48,6 +49,7 @@ _TABLES: Final = (
     ("keys", KeysConfig),
     ("peers", PeersConfig),
     ("chains.84532", ChainConfig),
+    ("fetch", FetchConfig),
     ("notifiers", NotifiersConfig),
 )
 _EXAMPLES: Final = {
