@@ -69,11 +69,15 @@ class BlockAnswer(msgspec.Struct, rename="camel"):
         )
 
 
-class LogAnswer(msgspec.Struct, rename="camel"):
-    """A log, in strings: there are many, and most are looked at once."""
+class LogAnswer(msgspec.Struct, rename="camel", gc=False):
+    """A log, in strings: there are many, and most are looked at once.
+
+    Strings alone make no cycle, so the collector is not told of it (`gc=False`, and a tuple instead of a list): that
+    takes two thirds off the decoding of a long answer.
+    """
 
     address: str
-    topics: list[str]
+    topics: tuple[str, ...]
     data: str
     block_number: str
     block_hash: str

@@ -52,6 +52,11 @@ def decode_tuple(kind: Tuple, data: bytes) -> tuple[object, ...]:
     return decoder.sequence(kind.components, 0)
 
 
+def decode_type(kind: AbiType, data: bytes, start: int) -> object:
+    """The value whose encoding, without an offset before it, begins at byte `start`; else `DecodeError`."""
+    return _Decoder(data).value(kind, start)
+
+
 def _list_of(types: Sequence[str]) -> Tuple:
     return Tuple(components=tuple(parse_type(text) for text in types), names=("",) * len(types))
 
@@ -138,11 +143,11 @@ class _Decoder:
         place = base
         for kind in kinds:
             start = base + self._length(place) if kind.dynamic else place
-            values.append(self._value(kind, start))
+            values.append(self.value(kind, start))
             place += kind.head_bytes
         return tuple(values)
 
-    def _value(self, kind: AbiType, start: int) -> object:
+    def value(self, kind: AbiType, start: int) -> object:
         match kind:
             case Elementary():
                 return self._elementary(kind, start)

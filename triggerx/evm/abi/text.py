@@ -12,7 +12,7 @@ from typing import Final
 
 from triggerx.evm.abi.codec import encode_type, integer_bounds
 from triggerx.evm.abi.interface import Function
-from triggerx.evm.abi.types import AbiType, Array, Elementary, Tuple, parse_type
+from triggerx.evm.abi.types import AbiType, Array, Elementary, Parameter, Tuple, parse_type, tuple_of
 from triggerx.evm.nesting import shallow_json
 from triggerx.evm.types import bound_text, from_hex, parse_address
 
@@ -55,8 +55,7 @@ def encode_arguments(signature: "str | Function", args: Sequence[str]) -> bytes:
         if len(text) > ARGUMENT_CHARS_MAX:
             raise ArgumentError(index, f"at most {ARGUMENT_CHARS_MAX} characters, got {len(text)}")
         try:
-            value = _from_text(kind, text)
-            encode_type(kind, value)
+            value = value_from_text(kind, text)
         except ValueError as error:
             raise ArgumentError(index, f"{kind.text}, {str(error).removeprefix('expected ')}") from error
         values.append(value)
@@ -68,19 +67,13 @@ def function_from_abi(abi_json: str, name: str) -> Function:
 
     `ValueError` when the JSON is no ABI, no function has the name, or several have and only the name was given.
     """
-    if len(abi_json) > ABI_CHARS_MAX:
-        raise ValueError(f"expected an ABI of at most {ABI_CHARS_MAX} characters, got {len(abi_json)}")
-    entries = _load(abi_json)
-    if isinstance(entries, Mapping):  # a compiler's artefact holds the ABI under this key
-        entries = entries.get("abi")
-    if not isinstance(entries, Sequence) or isinstance(entries, str):
-        raise ValueError("expected a JSON ABI: a list of entries")
     wanted = Function.parse(name).signature if "(" in name else None
     bare = name.split("(", 1)[0].strip().removeprefix("function ").strip()
     found: dict[str, Function] = {}
-    for entry in entries:
-        if isinstance(entry, Mapping) and entry.get("type", "function") == "function" and entry.get("name") == bare:
-            inputs, outputs = _tuple(entry.get("inputs", [])), _tuple(entry.get("outputs", []))
+    for entry in abi_entries(abi_json):
+        if entry.get("type", "function") == "function" and entry.get("name") == bare:
+            inputs = tuple_of(abi_parameters(entry.get("inputs", [])))
+            outputs = tuple_of(abi_parameters(entry.get("outputs", [])))
             function = Function(name=bare, inputs=inputs, outputs=outputs)
             if wanted is None or function.signature == wanted:
                 found[function.signature] = function
@@ -91,11 +84,26 @@ def function_from_abi(abi_json: str, name: str) -> Function:
     return next(iter(found.values()))
 
 
-def _tuple(entries: object) -> Tuple:
+def abi_entries(abi_json: str) -> list[Mapping[str, object]]:
+    """The entries of a JSON ABI, of a compiler's artefact, or the one entry that stands alone; else `ValueError`."""
+    if len(abi_json) > ABI_CHARS_MAX:
+        raise ValueError(f"expected an ABI of at most {ABI_CHARS_MAX} characters, got {len(abi_json)}")
+    entries = _load(abi_json)
+    if isinstance(entries, Mapping):  # a compiler's artefact holds the ABI under this key
+        entries = [entries] if "type" in entries else entries.get("abi")
+    if not isinstance(entries, Sequence) or isinstance(entries, str):
+        raise ValueError("expected a JSON ABI: a list of entries")
+    return [entry for entry in entries if isinstance(entry, Mapping)]
+
+
+def abi_parameters(entries: object) -> tuple[Parameter, ...]:
+    """The parameters that an ABI entry lists, names and fields' names kept; `ValueError` where it lists none."""
     if not isinstance(entries, Sequence) or isinstance(entries, str):
         raise ValueError("expected a list of parameters in the ABI")
-    components = tuple(parse_type(_type_text(entry, 0)) for entry in entries)
-    return Tuple(components=components, names=tuple(_name_text(entry) for entry in entries))
+    return tuple(
+        Parameter(type=parse_type(_type_text(entry, 0)), name=_name_text(entry), indexed=entry.get("indexed") is True)
+        for entry in entries
+    )
 
 
 def _type_text(entry: object, depth: int) -> str:
@@ -118,12 +126,16 @@ def _name_text(entry: object) -> str:
     return name if isinstance(name, str) and _NAME.fullmatch(name) else ""
 
 
-def _from_text(kind: AbiType, text: str) -> object:
-    if isinstance(kind, Elementary):
-        if kind.kind == "string":
-            return _unquoted(text)
-        return _value(kind, _unquoted(text.strip()))
-    return _value(kind, _load(text))
+def value_from_text(kind: AbiType, text: str) -> object:
+    """The value of a type that a text writes, as `encode` takes it; `ValueError` says what was expected instead."""
+    if not isinstance(kind, Elementary):
+        value = _value(kind, _load(text))
+    elif kind.kind == "string":
+        value = _unquoted(text)
+    else:
+        value = _value(kind, _unquoted(text.strip()))
+    encode_type(kind, value)
+    return value
 
 
 def _unquoted(text: str) -> str:

@@ -1,7 +1,8 @@
 """The types of the contract ABI, read from their text.
 
 A type is parsed once into a small tree whose canonical text is the one that selectors and topics hash
-(Solidity's "Contract ABI Specification"): names and spaces dropped, `uint` read as `uint256`, `int` as `int256`.
+(Solidity's "Contract ABI Specification"): names and spaces dropped, `uint` read as `uint256`, `int` as
+`int256`, `byte` as `bytes1`.
 """
 
 import re
@@ -16,7 +17,7 @@ FIXED_LENGTH_MAX: Final = 65_536  # elements of a T[k]; more would not fit into 
 LENGTH_DIGITS_MAX: Final = 5
 
 _TOKEN: Final = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*|[0-9]+|[()\[\],]|\s+")
-_ELEMENTARY: Final = re.compile(r"(uint|int|bytes)([1-9][0-9]*)?|address|bool|string|function")
+_ELEMENTARY: Final = re.compile(r"(uint|int|bytes)([1-9][0-9]*)?|address|bool|string|function|byte")
 _WORDS_OF_PLACE: Final = frozenset({"memory", "calldata", "storage", "payable", "indexed"})
 
 
@@ -110,7 +111,7 @@ def tuple_of(parameters: tuple[Parameter, ...]) -> Tuple:
 
 
 def elementary(text: str) -> Elementary:
-    """The type of one elementary word, `uint` and `int` widened to 256 bits."""
+    """The type of one elementary word, `uint` and `int` widened to 256 bits, the old `byte` read as `bytes1`."""
     match = _ELEMENTARY.fullmatch(text)
     if match is None:
         raise ValueError(f"expected an ABI type, got {text[:80]!r}")
@@ -118,6 +119,8 @@ def elementary(text: str) -> Elementary:
     if kind is None:
         if text == "function":
             return Elementary(kind="fixed_bytes", size=24, text=text)
+        if text == "byte":
+            return Elementary(kind="fixed_bytes", size=1, text="bytes1")
         return Elementary(kind=text, text=text, dynamic=text == "string")
     if kind == "bytes":
         if not size:

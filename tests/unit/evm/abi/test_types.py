@@ -12,6 +12,7 @@ from triggerx.evm.abi.types import parse_signature, parse_type, tuple_of
         ("(uint a, (string s, bytes4) b)[3]", "(uint256,(string,bytes4))[3]"),
         ("tuple(address to)[]", "(address)[]"),
         ("function", "function"),
+        ("byte[2]", "bytes1[2]"),
         ("()", "()"),
     ],
 )
@@ -30,7 +31,6 @@ def test_type_when_parsed_then_reads_canonically(text: str, canonical: str) -> N
         "int512",
         "bytes0",
         "bytes33",
-        "byte",
         "uint256[0]",
         "uint256[00001x]",
         "uint256[",
