@@ -34,6 +34,7 @@ from triggerx.ports.chain import CallReverted
 from triggerx.ports.store.peering import AnnouncedDocument, OwnVote, Share
 from triggerx_keeper.attester import LISTEN_FIRST_S, PHASE, VOTE_WITHIN_S, Attester, ballot_message
 from triggerx_keeper.ballots import point_of
+from triggerx_keeper.claims import Claims
 from triggerx_keeper.shelf import Shelf
 
 POLL_S = 2.0
@@ -51,7 +52,7 @@ class Booth:
 
     def loop(self) -> Attester:
         services = self.attester.services
-        return Attester(services, identity(self.attester), Shelf(services), poll_s=POLL_S)
+        return Attester(services, identity(self.attester), Shelf(services), Claims(services), poll_s=POLL_S)
 
     async def hear(self, document: TaskDocument, *, heard_at: int | None = None) -> AnnouncedDocument:
         """Put an announcement where the intake would."""
@@ -262,7 +263,7 @@ async def test_run_when_a_second_true_document_of_the_task_comes_then_it_gets_no
     async with open_booth(tmp_path) as booth, booth.at_work():
         document = await honest(booth.scene)
         assert (await booth.vote_on(document)).is_approved
-        second = replace(document, evidence={"kind": "time", "due": DUE, "seen": "twice"})
+        second = replace(document, body={**document.body, "job_cost_prediction": "5"})
         await booth.hear(second)
         await booth.scene.pass_time(2)
         assert await booth.attester.store.votes.shares(hash_of(second)) == ()

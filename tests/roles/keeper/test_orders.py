@@ -21,10 +21,10 @@ from triggerx.evm.hub import Firing, assignment_digest
 from triggerx.evm.registry import pack_job_id
 from triggerx.evm.types import ChainId, Hash32
 from triggerx.ports.store.peering import PerformanceStatus
+from triggerx_keeper.claims import Claims
 from triggerx_keeper.identity import Identity
 from triggerx_keeper.orders import OrderDesk
 
-EVIDENCE = canonical_json({"kind": "time", "due": DUE})
 TASKS_AT_ONCE = 2
 
 
@@ -38,8 +38,9 @@ class Desk:
     number: int
 
     async def ask(
-        self, order: SignedAssignment, *, body: bytes | None = None, evidence: bytes = EVIDENCE
+        self, order: SignedAssignment, *, body: bytes | None = None, evidence: bytes | None = None
     ) -> TaskAnswer:
+        evidence = evidence or canonical_json({"kind": "time", "due": order.firing.index})
         request = AssignTask(assignment=order, body=body or encode_body(job_body()), evidence=evidence)
         answer = await self.engine.ask(peer_of(self.number), request, timeout_s=5)
         assert isinstance(answer, TaskAnswer)
@@ -60,7 +61,8 @@ class Desk:
     def open(self) -> None:
         services = self.keeper.services
         assert services.keeper_signer is not None
-        OrderDesk(services, Identity(services, services.keeper_signer), tasks_at_once=TASKS_AT_ONCE).open()
+        identity = Identity(services, services.keeper_signer)
+        OrderDesk(services, identity, Claims(services), tasks_at_once=TASKS_AT_ONCE).open()
 
 
 @asynccontextmanager

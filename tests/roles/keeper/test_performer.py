@@ -22,6 +22,7 @@ from triggerx.events import AssignmentReceived
 from triggerx.ports.chain import TransactionIntent, TransactionOutcome, TransactionStatus
 from triggerx.ports.store.peering import Performance, PerformanceStatus
 from triggerx_keeper.announcements import document_hash
+from triggerx_keeper.claims import Claims
 from triggerx_keeper.performer import ADOPTION_MARGIN_S, Performer
 
 POLL_S = 2.0
@@ -42,7 +43,9 @@ class Shop:
         return self.node.transactions
 
     def loop(self) -> Performer:
-        return Performer(self.node.services, identity(self.node), tasks_at_once=4, poll_s=POLL_S)
+        return Performer(
+            self.node.services, identity(self.node), Claims(self.node.services), tasks_at_once=4, poll_s=POLL_S
+        )
 
     async def mine(self, intent: TransactionIntent) -> TransactionOutcome:
         """The honest chain: the action succeeds in the next block."""
