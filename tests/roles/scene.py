@@ -19,15 +19,26 @@ from tests.fakes.pairing import PairingChain
 from tests.fakes.peers import FakePeers, PeersNetwork
 from tests.fakes.store import temporary_store
 from tests.fakes.transactions import FakeTransactions
-from tests.unit.core.sample import CHAIN, CREATED_AT, DUE, ENGINE, KEEPERS, NETWORK, OWNER, TOKEN, job_body
+from tests.unit.core.sample import (
+    BALANCE_ABOVE_100,
+    CHAIN,
+    CREATED_AT,
+    DUE,
+    ENGINE,
+    KEEPERS,
+    NETWORK,
+    OWNER,
+    TOKEN,
+    job_body,
+)
 from triggerx.bus.local import LocalBus
 from triggerx.content.documents import PeerContent
 from triggerx.core.election import Duty, Operator, draw
-from triggerx.core.evidence import EventEvidence, Evidence, ManualEvidence, TimeEvidence, firing_of
+from triggerx.core.evidence import ConditionEvidence, EventEvidence, Evidence, ManualEvidence, TimeEvidence, firing_of
 from triggerx.core.job import Job, JobBody, JobId, JobStatus
 from triggerx.core.job_body import created_at_of, expected_job_hash
 from triggerx.core.task import SignedAssignment
-from triggerx.evm.abi import Event
+from triggerx.evm.abi import Event, Function
 from triggerx.evm.bn254.bls import BlsKey
 from triggerx.evm.contracts import JobRegistry
 from triggerx.evm.hub import Assignment, Firing, assignment_digest, run_digest, task_key
@@ -37,11 +48,13 @@ from triggerx.evm.types import ZERO_ADDRESS, ZERO_HASH, Address, Hash32
 from triggerx.node.keys import KeySigner, OperatorSigner
 from triggerx.ports.store import Store
 from triggerx.role import Services
+from triggerx.triggers.sources import name_of, source_of
 
 SETTLE_ROUNDS = 30  # no loop under test makes more calls of its store in a row
 REGISTRY = NETWORK.action_chains[CHAIN].job_registry
 HUB = NETWORK.action_chains[CHAIN].task_execution_hub
 ENGINE_PEER = "engine"
+BALANCE_OF = Function.parse("balanceOf(address) returns (uint256)")
 TRANSFER = Event.parse("Transfer(address indexed from, address indexed to, uint256 value)")
 
 
@@ -182,6 +195,20 @@ class Scene:
             block_number=receipt.block_number,
             block_hash=receipt.block_hash,
             block_timestamp=(await self.chain.head()).timestamp,
+        )
+
+    async def balance_of(self, value: int) -> ConditionEvidence:
+        """Let the owner's balance of the token be this, and mine a block; the evidence is of that block."""
+        self.chain.answer(TOKEN, BALANCE_OF, lambda _: value)
+        await self.clock.advance(1)
+        block = await self.chain.mine(timestamp=self.clock.now())
+        return ConditionEvidence(
+            edge=1,
+            source=name_of(source_of(BALANCE_ABOVE_100)),
+            value=str(value),
+            observed_at_ms=block.timestamp * 1000,
+            block_number=block.number,
+            block_hash=block.hash,
         )
 
     async def _node(self, key: PrivateKey, peer_id: str, *, is_keeper: bool) -> Node:

@@ -85,6 +85,16 @@ PAID = EventTrigger(
     filters=(EventFilter(name="to", value="0x" + OWNER.address.hex()),),
 )
 """A transfer of the token to the owner."""
+BALANCE_ABOVE_100 = ConditionTrigger(
+    condition_type="greater_than",
+    source_type="view",
+    source_url="0x" + TOKEN.hex(),
+    function="balanceOf(address) returns (uint256)",
+    arguments=("0x" + OWNER.address.hex(),),
+    upper_limit="100",
+    chain_id=CHAIN,
+)
+"""The owner has more than 100 of the token."""
 DEFINITIONS: dict[type[Trigger], TaskDefinition] = {
     TimeTrigger: TaskDefinition.TIME_STATIC,
     EventTrigger: TaskDefinition.EVENT_STATIC,
