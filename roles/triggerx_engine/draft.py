@@ -2,6 +2,7 @@
 
 from triggerx.core.election import Duty, draw
 from triggerx.core.errors import InvalidInput, RecoverableError, UnrecoverableError
+from triggerx.core.evidence import moment_of
 from triggerx.core.job import Job
 from triggerx.core.task import SignedAssignment, Task
 from triggerx.evm.hub import Assignment, assignment_digest
@@ -12,8 +13,9 @@ from triggerx.role import Services
 async def draft_assignment(services: Services, task: Task, job: Job) -> SignedAssignment:
     """Draw and sign the task's next attempt over the operators that are active on chain and checked in this epoch.
 
-    Raises `RecoverableError` while nobody is on the roster or the seed block is not known, `InvalidInput` for a job
-    whose chain is not of this network.
+    The seed hangs on the moment of the task's evidence, and the order begins at that moment. Raises `RecoverableError`
+    while nobody is on the roster or the seed block is not known, `InvalidInput` for a job whose chain is not of this
+    network, and for evidence that is not that of the firing.
     """
     if services.engine_signer is None:
         raise UnrecoverableError("the engine has no key")
@@ -26,15 +28,15 @@ async def draft_assignment(services: Services, task: Task, job: Job) -> SignedAs
     roster = [operator for operator in await services.operators.active() if operator.address in online]
     if not roster:
         raise RecoverableError("no active keeper has checked in during this epoch")
-    due = task.firing.index
-    seed = await _seed_block(services, due)
+    moment = moment_of(task.firing, task.evidence)
+    seed = await _seed_block(services, moment)
     attempt = task.attempt + 1
     ranks = draw(roster, duty=Duty.PERFORMER, task_key=task.task_key, seed_block_hash=seed.hash)
     order = Assignment(
         task_key=task.task_key,
         performer=ranks[(attempt - 1) % len(ranks)].address,
         attempt=attempt,
-        not_before=due,
+        not_before=moment,
         not_after=now + timing.performer_window_s,
     )
     digest = assignment_digest(order, action_chain.chain_id, action_chain.task_execution_hub)
@@ -49,18 +51,18 @@ async def draft_assignment(services: Services, task: Task, job: Job) -> SignedAs
     )
 
 
-async def _seed_block(services: Services, due: int) -> Block:
-    """Return the last block at least `seed_lag_s` before the firing; attesters refuse any other.
+async def _seed_block(services: Services, moment: int) -> Block:
+    """Return the last block at least `seed_lag_s` before the firing's moment; attesters refuse any other.
 
     While it is the newest, a later one may still become the last: the endpoint has fallen behind, or the chain stands
-    still, which is taken for granted once the firing is `seed_lag_s` old.
+    still, which is taken for granted once the moment is `seed_lag_s` old.
     """
     network, lag_s = services.network, services.network.timing.seed_lag_s
     chain = services.chain(network.l2_chain_id)
-    seed = await chain.block_at(due - lag_s) or await chain.block(0)
+    seed = await chain.block_at(moment - lag_s) or await chain.block(0)
     if seed is None:
         raise RecoverableError(f"chain {network.l2_chain_id} shows no block yet")
-    if services.clock.now() < due + lag_s and await chain.block(seed.number + 1) is None:
+    if services.clock.now() < moment + lag_s and await chain.block(seed.number + 1) is None:
         raise RecoverableError(
             f"block {seed.number} of chain {network.l2_chain_id} may not be the seed: none follows it"
         )

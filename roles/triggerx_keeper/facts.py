@@ -4,32 +4,21 @@ import asyncio
 
 from triggerx.core.document import TaskDocument
 from triggerx.core.errors import InvalidInput
-from triggerx.core.job import JobBody, TimeTrigger
-from triggerx.core.job_body import created_at_of, expected_job_hash, static_calldata
-from triggerx.core.validation import Facts, RegistryEntry, Seed, engine_of
-from triggerx.evm.hub import Firing, FiringKind
+from triggerx.core.evidence import parse_evidence
+from triggerx.core.job import JobBody
+from triggerx.core.job_body import expected_job_hash, static_calldata
+from triggerx.core.validation import Execution, Facts, RegistryEntry, Seed, Verdict, engine_of, trigger_unknown
 from triggerx.evm.types import Hash32
 from triggerx.ports.chain import CallReverted, Chain
 from triggerx.ports.store.peering import AnnouncedDocument
 from triggerx.role import Services
-from triggerx.triggers.time import is_due
+from triggerx_keeper.claims import Claims
 from triggerx_keeper.executions import read_execution
 from triggerx_keeper.registry import read_entry
 
 
-def trigger_fault(body: JobBody, firing: Firing) -> str:
-    """Return why this firing is not one of the job's, or an empty text when it is."""
-    if not isinstance(body.trigger, TimeTrigger) or firing.kind != FiringKind.TIME:
-        return "only time firings of time jobs can be checked"
-    created_at = created_at_of(body.job_id)
-    expires_at = created_at + body.time_frame_s
-    if not is_due(body.trigger, created_at=created_at, expires_at=expires_at, moment=firing.index):
-        return f"second {firing.index} is not one of the schedule's"
-    return ""
-
-
 async def gather_facts(
-    services: Services, document: TaskDocument, body: JobBody, announced: AnnouncedDocument
+    services: Services, claims: Claims, document: TaskDocument, body: JobBody, announced: AnnouncedDocument
 ) -> Facts:
     """Look everything up; what cannot be found out (yet) is None. Raises `RecoverableError` when a chain is away."""
     network = services.network
@@ -54,10 +43,9 @@ async def gather_facts(
         engine=engine,
         is_engine=engine is not None and await services.operators.is_engine(engine),
         seed=seed,
-        seed_at=document.assignment.firing.index - network.timing.seed_lag_s,
         registry=registry,
         registry_hash=expected_job_hash(body),
-        trigger_fault=trigger_fault(body, document.assignment.firing),
+        trigger=await _check_trigger(claims, document, body, execution, registry),
         expected_data=static_calldata(body),
         execution=execution,
         claimed_by=await _claimed_by(services, announced),
@@ -73,6 +61,19 @@ async def read_seed(chain: Chain, number: int) -> Seed | None:
     return Seed(
         block_hash=block.hash, timestamp=block.timestamp, next_timestamp=None if after is None else after.timestamp
     )
+
+
+async def _check_trigger(
+    claims: Claims, document: TaskDocument, body: JobBody, execution: Execution | None, registry: RegistryEntry | None
+) -> Verdict | None:
+    """Say what speaks against the trigger, looked at only once the action is mined: before, there is no vote anyway."""
+    if execution is None:
+        return trigger_unknown("the action is not mined here, and the trigger not looked at before")
+    try:
+        evidence = parse_evidence(document.evidence, document.assignment.firing)
+    except InvalidInput:
+        return None  # `judge` itself refuses it
+    return await claims.check(body, evidence, registry, acted_at=execution.block_timestamp)
 
 
 async def _claimed_by(services: Services, announced: AnnouncedDocument) -> Hash32 | None:

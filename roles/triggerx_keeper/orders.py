@@ -5,17 +5,19 @@ from typing import cast
 
 from triggerx.core.canonical import Json, canonical_json
 from triggerx.core.errors import InvalidInput, RecoverableError
+from triggerx.core.evidence import Evidence, parse_evidence
 from triggerx.core.job import JobBody
-from triggerx.core.job_body import decode_body, expected_job_hash, static_calldata
+from triggerx.core.job_body import STATIC_DEFINITIONS, decode_body, expected_job_hash, static_calldata
 from triggerx.core.messages import AssignTask, Heard, TaskAnswer
-from triggerx.core.validation import begins_early, check_draw, check_seed, signer_of
+from triggerx.core.validation import RegistryEntry, begins_early, check_draw, check_seed, signer_of
 from triggerx.events import AssignmentReceived
 from triggerx.evm.hub import assignment_digest, mandate_digest, task_key
 from triggerx.evm.nesting import shallow_json
 from triggerx.evm.types import checksum
 from triggerx.ports.store.peering import Performance, PerformanceStatus
 from triggerx.role import Services
-from triggerx_keeper.facts import read_seed, trigger_fault
+from triggerx_keeper.claims import Claims
+from triggerx_keeper.facts import read_seed
 from triggerx_keeper.identity import Identity
 from triggerx_keeper.registry import read_entry
 
@@ -32,9 +34,10 @@ class Refusal(Exception):
 class OrderDesk:
     """Answers `AssignTask`. The same order again gets the same yes; nothing is started twice."""
 
-    def __init__(self, services: Services, identity: Identity, *, tasks_at_once: int) -> None:
+    def __init__(self, services: Services, identity: Identity, claims: Claims, *, tasks_at_once: int) -> None:
         self._services = services
         self._identity = identity
+        self._claims = claims
         self._tasks_at_once = tasks_at_once
         self._log = services.log.bind(desk="keeper.orders")
 
@@ -67,17 +70,21 @@ class OrderDesk:
             if known.signed != signed:
                 raise Refusal("other_order", f"attempt {order.attempt} was taken on with another order")
             return
-        body = decode_body(heard.message.body)
+        body, raw = decode_body(heard.message.body), _object(heard.message.evidence, "evidence")
         self._check_order(heard, body)
+        evidence = parse_evidence(raw, signed.firing)
+        if begins_early(order, evidence.moment):
+            raise Refusal("too_early", "the assignment begins before the firing's moment")
         await self._check_engine(heard, body)
-        await self._check_election(heard)
-        await self._check_job(heard, body)
+        await self._check_election(heard, evidence)
+        entry = await self._check_job(body)
+        await self._check_trigger(body, evidence, entry)
         if len(await services.store.performances.list_open()) >= self._tasks_at_once:
             raise Refusal("busy", f"{self._tasks_at_once} tasks are being executed already")
         performance = Performance(
             signed=signed,
             body=heard.message.body,
-            evidence=_object(heard.message.evidence, "evidence"),
+            evidence=raw,
             status=PerformanceStatus.ACCEPTED,
         )
         if await services.store.performances.insert(performance):
@@ -93,11 +100,8 @@ class OrderDesk:
             raise Refusal("task_key", "the task key is not the digest of this job and firing")
         if order.not_after <= self._services.clock.now():
             raise Refusal("expired", f"the assignment was valid until {order.not_after}")
-        if begins_early(order, signed.firing):
-            raise Refusal("too_early", "the assignment begins before its firing is due")
-        fault = trigger_fault(body, signed.firing)
-        if fault:
-            raise Refusal("trigger_false", fault)
+        if body.task_definition_id not in STATIC_DEFINITIONS:
+            raise Refusal("unsupported", f"a script says the action of task definition {body.task_definition_id}")
 
     async def _check_engine(self, heard: Heard[AssignTask], body: JobBody) -> None:
         services, signed = self._services, heard.message.assignment
@@ -109,15 +113,16 @@ class OrderDesk:
         if engine is None or engine != heard.sender or not await services.operators.is_engine(engine):
             raise Refusal("assignment_forged", "the assignment is not signed by the engine that sent it")
 
-    async def _check_election(self, heard: Heard[AssignTask]) -> None:
+    async def _check_election(self, heard: Heard[AssignTask], evidence: Evidence) -> None:
         services, signed = self._services, heard.message.assignment
         seed = await read_seed(services.chain(services.network.l2_chain_id), signed.seed_block)
-        seed_at = signed.firing.index - services.network.timing.seed_lag_s
+        seed_at = evidence.moment - services.network.timing.seed_lag_s
         verdict = check_seed(signed, seed, seed_at) or check_draw(signed, await services.operators.active())
         if verdict is not None:
             raise Refusal(verdict.code, verdict.message)
 
-    async def _check_job(self, heard: Heard[AssignTask], body: JobBody) -> None:
+    async def _check_job(self, body: JobBody) -> RegistryEntry:
+        """Return the job's entry in the registry, with which its body was found to agree."""
         services = self._services
         static_calldata(body)
         action_chain = services.network.action_chains[body.action.chain_id]
@@ -127,12 +132,19 @@ class OrderDesk:
         if entry.job_hash != expected_job_hash(body):
             raise Refusal("job_hash", "the body is not the one that was registered on chain")
         if body.mandate is None:
-            return
+            return entry
         digest = mandate_digest(body.mandate.mandate, action_chain.chain_id, action_chain.task_execution_hub)
         if signer_of(digest, body.mandate.signature) != entry.owner:
             raise Refusal("mandate_forged", "the mandate is not signed by the job's owner")
         if (body.mandate.mandate.job_hash, body.mandate.mandate.version) != (entry.job_hash, entry.version):
             raise Refusal("mandate_stale", "the mandate is for another version of the job")
+        return entry
+
+    async def _check_trigger(self, body: JobBody, evidence: Evidence, entry: RegistryEntry) -> None:
+        """Last, because it may ask what lies off chain: nobody but a true engine makes a keeper do that."""
+        verdict = await self._claims.check(body, evidence, entry, acted_at=self._services.clock.now())
+        if verdict is not None:
+            raise Refusal(verdict.code, verdict.message)
 
 
 def _object(content: bytes, field: str) -> dict[str, Json]:

@@ -10,9 +10,11 @@ from typing import NoReturn
 
 from triggerx.core.document import ActionTaken, TaskDocument, encode_document
 from triggerx.core.errors import InvalidInput, RecoverableError
+from triggerx.core.evidence import parse_evidence
+from triggerx.core.job import JobBody
 from triggerx.core.job_body import decode_body, dump_body
 from triggerx.core.messages import TaskPerformed
-from triggerx.core.validation import Execution
+from triggerx.core.validation import Execution, Ruling
 from triggerx.events import AssignmentReceived
 from triggerx.evm.types import ChainId, Hash32, Wei, to_hex
 from triggerx.ports.chain import TransactionIntent, TransactionStatus
@@ -20,6 +22,7 @@ from triggerx.ports.store.peering import Performance, PerformanceStatus
 from triggerx.role import Services, WakeUp
 from triggerx_keeper.announcements import document_hash
 from triggerx_keeper.calls import build_call, measure_inner_call
+from triggerx_keeper.claims import Claims
 from triggerx_keeper.executions import find_execution, read_execution
 from triggerx_keeper.identity import Identity
 
@@ -30,9 +33,12 @@ ANNOUNCED_FOR_S = 600  # how long others can pull an announcement: longer than a
 class Performer:
     """One worker a task; which tasks are open is always read from the store."""
 
-    def __init__(self, services: Services, identity: Identity, *, tasks_at_once: int, poll_s: float) -> None:
+    def __init__(
+        self, services: Services, identity: Identity, claims: Claims, *, tasks_at_once: int, poll_s: float
+    ) -> None:
         self._services = services
         self._identity = identity
+        self._claims = claims
         self._poll_s = poll_s
         self._slots = asyncio.Semaphore(tasks_at_once)
         self._busy: set[tuple[Hash32, int]] = set()
@@ -86,6 +92,8 @@ class Performer:
         )
         outcome = await lane.resume(intent_id)
         if outcome is None:
+            if not await self._still_stands(performance, body):
+                return None
             services.crash_point("keeper.before-action")
             gas_price = await chain.gas_price()
             inner_gas = await measure_inner_call(chain, action_chain.task_execution_hub, body)
@@ -116,6 +124,21 @@ class Performer:
                 return found.tx_hash
         await self._abandon(performance, f"{outcome.status.value}: {outcome.reason}")
         return None
+
+    async def _still_stands(self, performance: Performance, body: JobBody) -> bool:
+        """Whether the trigger is still true, after a wait or a restart; if it is not, the task is abandoned.
+
+        Raises `RecoverableError` while a reorganised chain may still bring it back in the assignment's time.
+        """
+        order = performance.signed.assignment
+        evidence = parse_evidence(performance.evidence, performance.signed.firing)
+        verdict = await self._claims.check_again(body, evidence)
+        if verdict is None:
+            return True
+        if verdict.ruling is Ruling.WAIT and self._services.clock.now() <= order.not_after:
+            raise RecoverableError(verdict.message)
+        await self._abandon(performance, f"{verdict.code}: {verdict.message}")
+        return False
 
     async def _announce(self, performance: Performance) -> None:
         """Write the document, sign its task hash, keep both, and tell everybody."""

@@ -12,32 +12,50 @@ from typing import Any
 
 from tests.fakes.clock import SeededChance, VirtualClock
 from tests.fakes.log import RecordingLog
+from tests.fakes.mining import log_of, mine_transaction, transaction
 from tests.fakes.notifier import RecordingNotifier
 from tests.fakes.operators import FixedOperators
 from tests.fakes.pairing import PairingChain
 from tests.fakes.peers import FakePeers, PeersNetwork
 from tests.fakes.store import temporary_store
 from tests.fakes.transactions import FakeTransactions
-from tests.unit.core.sample import CHAIN, CREATED_AT, DUE, ENGINE, KEEPERS, NETWORK, job_body
+from tests.unit.core.sample import (
+    BALANCE_ABOVE_100,
+    CHAIN,
+    CREATED_AT,
+    DUE,
+    ENGINE,
+    KEEPERS,
+    NETWORK,
+    OWNER,
+    TOKEN,
+    job_body,
+)
 from triggerx.bus.local import LocalBus
 from triggerx.content.documents import PeerContent
 from triggerx.core.election import Duty, Operator, draw
+from triggerx.core.evidence import ConditionEvidence, EventEvidence, Evidence, ManualEvidence, TimeEvidence, firing_of
 from triggerx.core.job import Job, JobBody, JobId, JobStatus
 from triggerx.core.job_body import created_at_of, expected_job_hash
 from triggerx.core.task import SignedAssignment
+from triggerx.evm.abi import Event, Function
 from triggerx.evm.bn254.bls import BlsKey
 from triggerx.evm.contracts import JobRegistry
-from triggerx.evm.hub import Assignment, Firing, assignment_digest, task_key
+from triggerx.evm.hub import Assignment, Firing, assignment_digest, run_digest, task_key
+from triggerx.evm.keccak import keccak256
 from triggerx.evm.keys import PrivateKey
 from triggerx.evm.types import ZERO_ADDRESS, ZERO_HASH, Address, Hash32
 from triggerx.node.keys import KeySigner, OperatorSigner
 from triggerx.ports.store import Store
 from triggerx.role import Services
+from triggerx.triggers.sources import name_of, source_of
 
 SETTLE_ROUNDS = 30  # no loop under test makes more calls of its store in a row
 REGISTRY = NETWORK.action_chains[CHAIN].job_registry
 HUB = NETWORK.action_chains[CHAIN].task_execution_hub
 ENGINE_PEER = "engine"
+BALANCE_OF = Function.parse("balanceOf(address) returns (uint256)")
+TRANSFER = Event.parse("Transfer(address indexed from, address indexed to, uint256 value)")
 
 
 def peer_of(number: int) -> str:
@@ -145,22 +163,53 @@ class Scene:
         assert block is not None
         return block.number, block.hash
 
-    async def order(self, body: JobBody | None = None, *, attempt: int = 1, due: int = DUE) -> SignedAssignment:
-        """The engine's honest order of an attempt, valid from the due second for the performer's window from now."""
-        body = body or job_body()
-        firing = Firing.time(due)
+    async def order(
+        self, body: JobBody | None = None, *, attempt: int = 1, due: int = DUE, evidence: Evidence | None = None
+    ) -> SignedAssignment:
+        """The engine's honest order of an attempt, valid from its moment for the performer's window from now."""
+        body, evidence = body or job_body(), evidence or TimeEvidence(due=due)
+        firing, moment = firing_of(evidence), evidence.moment
         key = task_key(body.job_id, firing)
-        number, block_hash = await self.seed(due)
+        number, block_hash = await self.seed(moment)
         roster = await self.operators.active()
         ranks = draw(roster, duty=Duty.PERFORMER, task_key=key, seed_block_hash=block_hash)
         assignment = Assignment(
             task_key=key,
             performer=ranks[(attempt - 1) % len(ranks)].address,
             attempt=attempt,
-            not_before=due,
-            not_after=max(self.clock.now(), due) + NETWORK.timing.performer_window_s,
+            not_before=moment,
+            not_after=max(self.clock.now(), moment) + NETWORK.timing.performer_window_s,
         )
         return signed(assignment, body.job_id, firing, seed=(number, block_hash), roster=roster)
+
+    async def pay(self, *, to: Address = OWNER.address, salt: bytes = b"") -> EventEvidence:
+        """Mine a transfer of the token, one block and second from now; the evidence is of its second log."""
+        await self.clock.advance(1)
+        tx_hash = keccak256(b"payment" + salt)
+        logs = [log_of(TOKEN, TRANSFER, **{"from": HUB, "to": receiver, "value": 5}) for receiver in (HUB, to)]
+        receipt = await mine_transaction(self.chain, transaction(tx_hash, sender=HUB, to=TOKEN, data=b""), logs)
+        return EventEvidence(
+            chain_id=CHAIN,
+            tx_hash=tx_hash,
+            ordinal=1,
+            block_number=receipt.block_number,
+            block_hash=receipt.block_hash,
+            block_timestamp=(await self.chain.head()).timestamp,
+        )
+
+    async def balance_of(self, value: int) -> ConditionEvidence:
+        """Let the owner's balance of the token be this, and mine a block; the evidence is of that block."""
+        self.chain.answer(TOKEN, BALANCE_OF, lambda _: value)
+        await self.clock.advance(1)
+        block = await self.chain.mine(timestamp=self.clock.now())
+        return ConditionEvidence(
+            edge=1,
+            source=name_of(source_of(BALANCE_ABOVE_100)),
+            value=str(value),
+            observed_at_ms=block.timestamp * 1000,
+            block_number=block.number,
+            block_hash=block.hash,
+        )
 
     async def _node(self, key: PrivateKey, peer_id: str, *, is_keeper: bool) -> Node:
         store = await self.stack.enter_async_context(temporary_store(self.path, peer_id))
@@ -199,6 +248,14 @@ class Scene:
             notifiers=(notifier,),
         )
         return Node(fresh, peers, log, notifier, transactions)
+
+
+def wish(
+    body: JobBody, *, nonce: int = 1, at: int = DUE, version: int = CREATED_AT, owner: PrivateKey = OWNER
+) -> ManualEvidence:
+    """The owner's signed wish to have the job run now."""
+    digest = run_digest(body.job_id, version, nonce, at, CHAIN, HUB)
+    return ManualEvidence(nonce=nonce, requested_at=at, signature=owner.sign_digest(digest))
 
 
 def signed(

@@ -53,7 +53,10 @@ FUNCTION_BYTES_MAX: Final = 1_024  # a signature with a few structs
 LANGUAGE_BYTES_MAX: Final = 32
 TIME_FRAME_S_MAX: Final = 10 * 366 * 86_400  # ten years: a forgotten job ends
 
-_STATIC: Final = frozenset({TaskDefinition.TIME_STATIC, TaskDefinition.EVENT_STATIC, TaskDefinition.CONDITION_STATIC})
+STATIC_DEFINITIONS: Final = frozenset(
+    {TaskDefinition.TIME_STATIC, TaskDefinition.EVENT_STATIC, TaskDefinition.CONDITION_STATIC}
+)
+"""Those whose action is in the body: no script computes it."""
 
 
 def parse_body(raw: Fields) -> JobBody:
@@ -87,7 +90,7 @@ def parse_body(raw: Fields) -> JobBody:
         cost_prediction=read_decimal(raw, "job_cost_prediction", default="0"),
         mandate=None if mandate is None else parse_mandate(mandate),
     )
-    if definition in _STATIC:
+    if definition in STATIC_DEFINITIONS:
         static_calldata(body)
     length = len(encode_body(body))
     if length > BODY_BYTES_MAX:
@@ -115,7 +118,7 @@ def dump_body(body: JobBody) -> dict[str, Json]:
         "target_contract_address": checksum(action.target),
         "target_function": action.function,
         "abi": action.abi,
-        "arg_type": 1 if body.task_definition_id in _STATIC else 2,
+        "arg_type": 1 if body.task_definition_id in STATIC_DEFINITIONS else 2,
         "arguments": list(action.arguments),
         "dynamic_arguments_script_url": action.script_url,
         "language": action.language,
@@ -192,7 +195,7 @@ def registry_data(body: JobBody) -> bytes:
         int(definition),
         interval=interval_s,
         recurring=body.recurring if interval_s is None else None,
-        script_url=None if definition in _STATIC else body.action.script_url,
+        script_url=None if definition in STATIC_DEFINITIONS else body.action.script_url,
         language=body.action.language if definition is TaskDefinition.CUSTOM_SCRIPT else None,
     )
 
@@ -215,7 +218,7 @@ def chain_id_of(job_id: int) -> ChainId:
 
 
 def _parse_action(raw: Fields, definition: TaskDefinition) -> Action:
-    is_static, is_custom = definition in _STATIC, definition is TaskDefinition.CUSTOM_SCRIPT
+    is_static, is_custom = definition in STATIC_DEFINITIONS, definition is TaskDefinition.CUSTOM_SCRIPT
     arg_type = read_integer(raw, "arg_type", low=1, high=2, default=1 if is_static else 2)
     if (arg_type == 1) != is_static:
         raise InvalidInput("arg_type", f"is {arg_type}, which is not task definition {int(definition)}'s")

@@ -67,6 +67,15 @@ class Network:
     bootstrap: tuple[str, ...] = ()
     """Multiaddresses of peers to start from."""
 
+    def confirmations_on(self, chain_id: ChainId) -> int | None:
+        """How many blocks must lie on top before something counts on this chain; None for one of another network."""
+        action_chain = self.action_chains.get(chain_id)
+        if action_chain is not None:
+            return action_chain.confirmations
+        if chain_id == self.l2_chain_id:
+            return self.l2_confirmations
+        return self.l1_confirmations if chain_id == self.l1_chain_id else None
+
     def chain_ids(self) -> frozenset[ChainId]:
         """Every chain a node of this network must reach."""
         return frozenset({self.l1_chain_id, self.l2_chain_id, *self.action_chains})

@@ -12,10 +12,12 @@ from typing import Final
 
 from triggerx.core.document import TaskDocument
 from triggerx.core.election import Duty, Operator, draw
+from triggerx.core.errors import InvalidInput
+from triggerx.core.evidence import moment_of
 from triggerx.core.job import JobBody
 from triggerx.core.network import Network
 from triggerx.core.task import SignedAssignment
-from triggerx.evm.hub import Assignment, Firing, FiringKind, assignment_digest, mandate_digest, task_key
+from triggerx.evm.hub import Assignment, assignment_digest, mandate_digest, task_key
 from triggerx.evm.keys import recover
 from triggerx.evm.types import Address, Hash32, checksum
 
@@ -84,9 +86,10 @@ class Seed:
 class Facts:
     """What the attester found out by itself. None means it could not be found out (yet).
 
-    `heard_at` is when the announcement was first heard, by the attester's own clock. `trigger_fault` is empty when the
-    trigger is true. `expected_data` is the calldata the body asks for. `claimed_by` is another task key whose
-    document names the same transaction.
+    `heard_at` is when the announcement was first heard, by the attester's own clock. `trigger` is what speaks against
+    the evidence, by `trigger_false`, `trigger_unknown` or `trigger_unproven`: None when the trigger was found true.
+    `expected_data` is the calldata the body asks for. `claimed_by` is another task key whose document names the same
+    transaction.
     """
 
     heard_at: int
@@ -94,10 +97,9 @@ class Facts:
     engine: Address | None
     is_engine: bool
     seed: Seed | None
-    seed_at: int
     registry: RegistryEntry | None
     registry_hash: Hash32
-    trigger_fault: str
+    trigger: Verdict | None
     expected_data: bytes
     execution: Execution | None
     claimed_by: Hash32 | None
@@ -120,10 +122,15 @@ def judge(document: TaskDocument, body: JobBody, facts: Facts, network: Network)
 def _rules(document: TaskDocument, body: JobBody, facts: Facts, network: Network) -> Iterable[Verdict | None]:
     yield _identity(document, body, network)
     yield _assignment(document, facts)
-    yield _window(document, facts, network)
-    yield _election(document, facts)
+    try:
+        moment = moment_of(document.assignment.firing, document.evidence)
+    except InvalidInput as error:
+        yield _no("evidence_malformed", f"the evidence is not that of the firing: {error}")
+        return
+    yield _window(document, moment, facts, network)
+    yield _election(document, moment, facts, network)
     yield _job(document, body, facts, network)
-    yield _trigger(facts)
+    yield facts.trigger
     yield _action(document, body, facts)
     yield _executor(document, facts, network)
 
@@ -156,10 +163,10 @@ def _assignment(document: TaskDocument, facts: Facts) -> Verdict | None:
     return None
 
 
-def _window(document: TaskDocument, facts: Facts, network: Network) -> Verdict | None:
-    order, firing = document.assignment.assignment, document.assignment.firing
-    if begins_early(order, firing):
-        return _no("too_early", "the assignment begins before its firing is due")
+def _window(document: TaskDocument, moment: int, facts: Facts, network: Network) -> Verdict | None:
+    order = document.assignment.assignment
+    if begins_early(order, moment):
+        return _no("too_early", "the assignment begins before the firing's moment")
     if facts.heard_at > order.not_after + network.timing.announce_grace_s:
         return _abstain(
             "announced_late", "the announcement came after the assignment's time; the next performer's counts"
@@ -167,15 +174,16 @@ def _window(document: TaskDocument, facts: Facts, network: Network) -> Verdict |
     return None
 
 
-def _election(document: TaskDocument, facts: Facts) -> Verdict | None:
-    signed = document.assignment
-    return check_seed(signed, facts.seed, facts.seed_at) or check_draw(signed, facts.operators)
+def _election(document: TaskDocument, moment: int, facts: Facts, network: Network) -> Verdict | None:
+    signed, seed_at = document.assignment, moment - network.timing.seed_lag_s
+    return check_seed(signed, facts.seed, seed_at) or check_draw(signed, facts.operators)
 
 
 def check_seed(signed: SignedAssignment, seed: Seed | None, seed_at: int) -> Verdict | None:
     """Say what is wrong with the draw's seed block, of which `seed` is known here; None when nothing is.
 
-    The firing fixes the last block not after `seed_at`, so that no engine picks a block that elects whom it likes.
+    `seed_at` is the moment of the firing's evidence less `seed_lag_s`. It fixes the last block not after it, so that no
+    engine picks a block that elects whom it likes.
     """
     if seed is None:
         return _wait("seed_unknown", f"block {signed.seed_block} is not known here yet")
@@ -223,10 +231,6 @@ def _job(document: TaskDocument, body: JobBody, facts: Facts, network: Network) 
     if (signed.mandate.job_hash, signed.mandate.version) != (entry.job_hash, entry.version):
         return _no("mandate_stale", "the mandate is for another version of the job")
     return None
-
-
-def _trigger(facts: Facts) -> Verdict | None:
-    return _no("trigger_false", facts.trigger_fault) if facts.trigger_fault else None
 
 
 def _action(document: TaskDocument, body: JobBody, facts: Facts) -> Verdict | None:
@@ -281,9 +285,24 @@ def _executor(document: TaskDocument, facts: Facts, network: Network) -> Verdict
     return None
 
 
-def begins_early(order: Assignment, firing: Firing) -> bool:
-    """Whether an assignment would let a time job's action happen before the firing is due."""
-    return firing.kind == FiringKind.TIME and order.not_before < firing.index
+def begins_early(order: Assignment, moment: int) -> bool:
+    """Whether an assignment would let the action happen before the moment of the firing's evidence."""
+    return order.not_before < moment
+
+
+def trigger_false(message: str) -> Verdict:
+    """The evidence contradicts the job, or what was read here."""
+    return _no("trigger_false", message)
+
+
+def trigger_unknown(message: str) -> Verdict:
+    """What the evidence says is not known here yet, or not canonical here."""
+    return _wait("trigger_unknown", message)
+
+
+def trigger_unproven(message: str) -> Verdict:
+    """What the evidence says can be neither confirmed nor refuted here, and never will be."""
+    return _abstain("trigger_unproven", message)
 
 
 def signer_of(digest: Hash32, signature: bytes) -> Address | None:

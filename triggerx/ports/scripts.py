@@ -1,22 +1,26 @@
-"""Users' scripts, run where they can reach nothing but what the host gives them."""
+"""Users' scripts, run where they can reach nothing but what the host gives them, and where their sources come from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from triggerx.core.canonical import Json
-from triggerx.core.errors import TriggerxError
+from triggerx.core.errors import RecoverableError, TriggerxError
 
 
 class ScriptFailed(TriggerxError):
-    """The script did not come to an answer; `code` is e.g. `time`, `memory`, `output`, `requests`, `error`, `syntax`.
+    """The script did not come to an answer. The message is for the job's owner: bounded, and nothing of the host's.
 
-    The message is for the job's owner: bounded, and without anything of the host.
+    `code` is one of: `syntax` (also bytes that are no UTF-8), `function` (there is none of that name), `error` (an
+    exception left it), `value` (what it returned is no answer), `time`, `memory`, `recursion`, `output`, `requests` (a
+    limit was reached, and the script cannot catch that), `crashed` (the interpreter ended; another one runs the next
+    script). `output` is what was printed until then.
     """
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, *, output: str = "") -> None:
         super().__init__(message)
         self.code = code
+        self.output = output
 
 
 class LanguageUnavailable(TriggerxError):
@@ -25,13 +29,20 @@ class LanguageUnavailable(TriggerxError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScriptLimits:
-    """What one run may use: seconds of time, bytes of memory and output, and outgoing requests."""
+    """What one run may use: seconds of time, bytes of memory and output, and outgoing requests.
+
+    Time is the clock's, with the waits for requests, from when a worker takes the run. `output_bytes` bounds what is
+    printed, and the answer's JSON by itself. `requests` counts refused ones too.
+    """
 
     time_s: float = 5.0
     memory_bytes: int = 64 * 1024 * 1024
     output_bytes: int = 64 * 1024
     requests: int = 8
     response_bytes: int = 256 * 1024
+
+
+USUAL_LIMITS: Final = ScriptLimits()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +56,12 @@ class RequestMade:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScriptRun:
-    """What came of a run: what its function returned, what it printed, and what it asked for."""
+    """What came of a run: what its function returned, what it printed, and what it asked for, in order.
+
+    In `value` integers are exact and may be of any size up to 4,300 digits, so it is not always canonical JSON. A float
+    is the text that stands for it (`0.1`, `1e+16`; no infinity, no NaN), so that every keeper has the same; a decimal
+    is its text, a tuple is a list. `core.script_value.number_from` makes a number of it.
+    """
 
     value: Json
     output: str
@@ -67,10 +83,71 @@ class Scripts(Protocol):
         function: str,
         arguments: Mapping[str, Json],
         now: int,
-        limits: ScriptLimits = ScriptLimits(),
+        limits: ScriptLimits = USUAL_LIMITS,
     ) -> ScriptRun:
         """Call one function of the script with these arguments by name; raises `ScriptFailed`, `LanguageUnavailable`.
 
-        The host gives it `fetch(url) -> text` for public addresses, and the moment `now` (unix seconds).
+        The function gets the moment too (unix seconds) if its first parameter is called `now`; the language's own
+        clocks stand still at that moment, and its chance starts from one fixed seed. Raises `RecoverableError` when too
+        many runs wait already.
+
+        The host gives it `fetch(url) -> text`: a GET of a public address, its body as UTF-8 with replacements. What is
+        refused, fails, or has a status outside of 200 to 299 is an exception that the script can catch, and says in its
+        first word why (`private_address`, `too_large`, `unreachable`, `status`…).
         """
         ...
+
+
+class NoScripts:
+    """A machine without any sandbox (`Scripts`)."""
+
+    def languages(self) -> frozenset[str]:
+        """None."""
+        return frozenset()
+
+    async def run(
+        self,
+        source: bytes,
+        *,
+        language: str,
+        function: str,
+        arguments: Mapping[str, Json],
+        now: int,
+        limits: ScriptLimits = USUAL_LIMITS,
+    ) -> ScriptRun:
+        """Refuse."""
+        raise LanguageUnavailable(f"this node runs no scripts, so none in {language!r}")
+
+
+class ScriptUnavailable(RecoverableError):
+    """The source is nowhere to be had just now; the message says where it was looked for and what to configure."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptSource:
+    """A script's bytes, with their SHA-256 as hex: what evidence names and attesters compare."""
+
+    content: bytes
+    sha256: str
+
+
+class ScriptSources(Protocol):
+    """Where scripts are read from, by URL."""
+
+    async def get(self, url: str, *, sha256: str | None = None) -> ScriptSource:
+        """Return the script behind `ipfs://CID[/path]`, `https://…/ipfs/CID[/path]`, or any other https URL.
+
+        What a CID names is verified against it, block by block, and kept: it is fetched once. Any other URL is asked
+        each time, unless `sha256` says which bytes are wanted: then those are taken from here or from peers where they
+        are, and nothing else is returned. Raises `ScriptUnavailable`; `InvalidInput` for a URL or content that can
+        never be right.
+        """
+        ...
+
+
+class NoScriptSources:
+    """A machine that reads no scripts (`ScriptSources`)."""
+
+    async def get(self, url: str, *, sha256: str | None = None) -> ScriptSource:
+        """Refuse."""
+        raise ScriptUnavailable(f"this node reads no scripts, so not {url}")

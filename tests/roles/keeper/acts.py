@@ -7,6 +7,7 @@ from tests.roles.scene import HUB, Node, Scene
 from tests.unit.core.sample import CENTER, CHAIN, KEEPERS, TARGET, job_body
 from triggerx.core.canonical import cid_of
 from triggerx.core.document import ActionTaken, TaskDocument, encode_document, proof_of_task
+from triggerx.core.evidence import Evidence, TimeEvidence, dump_evidence
 from triggerx.core.job import JobBody
 from triggerx.core.job_body import dump_body, static_calldata
 from triggerx.core.messages import TaskPerformed
@@ -57,10 +58,15 @@ def hub_call(order: SignedAssignment, body: JobBody) -> bytes:
 
 
 async def execute(
-    scene: Scene, order: SignedAssignment, *, tx_hash: Hash32 | None = None, is_success: bool = True
+    scene: Scene,
+    order: SignedAssignment,
+    *,
+    body: JobBody | None = None,
+    tx_hash: Hash32 | None = None,
+    is_success: bool = True,
 ) -> Hash32:
     """Mine the action of a guarded order by its performer, one block from now."""
-    body, performer = job_body(), order.assignment.performer
+    body, performer = body or job_body(), order.assignment.performer
     data = static_calldata(body)
     tx_hash = tx_hash or keccak256(order.assignment.task_key + bytes([order.assignment.attempt]))
     outcome = {"keeper": performer, "target": TARGET, "data": data, "value": 0}
@@ -98,17 +104,22 @@ async def execute_unguarded(scene: Scene, order: SignedAssignment, *, tx_hash: H
 
 
 def document_of(
-    order: SignedAssignment, tx_hash: Hash32, *, body: JobBody | None = None, sender: Address | None = None
+    order: SignedAssignment,
+    tx_hash: Hash32,
+    *,
+    body: JobBody | None = None,
+    sender: Address | None = None,
+    evidence: Evidence | None = None,
 ) -> TaskDocument:
     """The honest document of an action."""
-    body = body or job_body()
+    body, evidence = body or job_body(), evidence or TimeEvidence(due=order.firing.index)
     return TaskDocument(
         attestation_chain_id=CHAIN,
         attestation_center=CENTER,
         performer=order.assignment.performer,
         assignment=order,
         body=dump_body(body),
-        evidence={"kind": "time", "due": order.firing.index},
+        evidence=dump_evidence(evidence),
         action=ActionTaken(
             chain_id=CHAIN,
             hub=HUB,

@@ -1,117 +1,36 @@
 """The attester: one vote a document, one yes a task, on disk before it is signed; what is not known yet waits."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.roles.keeper.acts import (
-    announcement,
     document_of,
     execute,
     execute_unguarded,
     hash_of,
     hub_call,
-    identity,
     number_of,
 )
-from tests.roles.scene import REGISTRY, Node, Scene, open_scene, running
+from tests.roles.keeper.booth import EVENT_S, POLL_S, honest, open_booth
+from tests.roles.scene import REGISTRY
 from tests.unit.core.sample import DUE, KEEPERS, NETWORK, job_body
-from triggerx.core.document import TaskDocument, encode_document
+from triggerx.core.document import TaskDocument
 from triggerx.core.errors import RecoverableError
 from triggerx.core.messages import VoteCast
-from triggerx.events import DocumentAnnounced, VoteHeard
+from triggerx.events import VoteHeard
 from triggerx.evm.bn254.hash_to_point import hash_to_point
 from triggerx.evm.contracts import JobRegistry
-from triggerx.evm.hub import Firing, task_key
 from triggerx.evm.keccak import keccak256
 from triggerx.evm.tasks import TASKS_DOMAIN
 from triggerx.evm.types import Wei
 from triggerx.ports.chain import CallReverted
-from triggerx.ports.store.peering import AnnouncedDocument, OwnVote, Share
-from triggerx_keeper.attester import LISTEN_FIRST_S, PHASE, VOTE_WITHIN_S, Attester, ballot_message
+from triggerx.ports.store.peering import OwnVote
+from triggerx_keeper.attester import PHASE, VOTE_WITHIN_S, ballot_message
 from triggerx_keeper.ballots import point_of
-from triggerx_keeper.shelf import Shelf
-
-POLL_S = 2.0
-KEY = task_key(job_body().job_id, Firing.time(DUE))
-EVENT_S = 10  # real seconds until a test that waits for a vote gives up
-
-
-@dataclass
-class Booth:
-    """An attester, and the elected performer's order."""
-
-    scene: Scene
-    attester: Node
-    number: int
-
-    def loop(self) -> Attester:
-        services = self.attester.services
-        return Attester(services, identity(self.attester), Shelf(services), poll_s=POLL_S)
-
-    async def hear(self, document: TaskDocument, *, heard_at: int | None = None) -> AnnouncedDocument:
-        """Put an announcement where the intake would."""
-        cid = await self.attester.services.content.put(encode_document(document))
-        announced = AnnouncedDocument(
-            task_key=document.assignment.assignment.task_key,
-            task_hash=hash_of(document),
-            cid=cid,
-            performer=document.performer,
-            execution_tx_hash=document.action.tx_hash,
-            tp_signature=announcement(document).tp_signature,
-            heard_at=self.scene.clock.now() if heard_at is None else heard_at,
-        )
-        assert await self.attester.store.votes.announce(announced)
-        await self.attester.services.bus.publish(DocumentAnnounced(announced.task_key, cid))
-        return announced
-
-    @asynccontextmanager
-    async def at_work(self) -> AsyncIterator[None]:
-        async with running(self.loop().run()):
-            await self.scene.settle()
-            await self.scene.clock.advance(LISTEN_FIRST_S)
-            yield
-
-    async def vote_on(self, document: TaskDocument) -> Share:
-        """Let the attester hear of a document, and return the vote it casts."""
-        async with self.attester.services.bus.subscribe(VoteHeard) as votes:
-            announced = await self.hear(document)
-            async with asyncio.timeout(EVENT_S):
-                await self.scene.settle()
-                vote = await anext(aiter(votes))
-        assert vote.task_hash == announced.task_hash
-        return await self.share(document)
-
-    async def share(self, document: TaskDocument) -> Share:
-        (share,) = await self.attester.store.votes.shares(hash_of(document))
-        return share
-
-    async def bound(self) -> list[tuple[bool, str]]:
-        return [(vote.is_approved, vote.code) for vote in await self.attester.store.votes.own(PHASE, KEY)]
-
-    async def has_not_voted(self, document: TaskDocument) -> bool:
-        await self.scene.settle()
-        return await self.attester.store.votes.shares(hash_of(document)) == () and await self.bound() == []
-
-
-@asynccontextmanager
-async def open_booth(tmp_path: Path) -> AsyncIterator[Booth]:
-    async with open_scene(tmp_path, now=DUE) as scene:
-        await scene.register(job_body())
-        number = (number_of((await scene.order()).assignment.performer) + 1) % 4
-        yield Booth(scene, await scene.keeper(number), number)
-
-
-async def honest(scene: Scene) -> TaskDocument:
-    """The document of an action that was done and has its confirmation."""
-    order = await scene.order()
-    document = document_of(order, await execute(scene, order))
-    await scene.chain.mine()
-    return document
 
 
 async def test_run_when_the_document_is_true_then_it_votes_yes_once_and_tells_everybody(tmp_path: Path) -> None:
@@ -262,7 +181,7 @@ async def test_run_when_a_second_true_document_of_the_task_comes_then_it_gets_no
     async with open_booth(tmp_path) as booth, booth.at_work():
         document = await honest(booth.scene)
         assert (await booth.vote_on(document)).is_approved
-        second = replace(document, evidence={"kind": "time", "due": DUE, "seen": "twice"})
+        second = replace(document, body={**document.body, "job_cost_prediction": "5"})
         await booth.hear(second)
         await booth.scene.pass_time(2)
         assert await booth.attester.store.votes.shares(hash_of(second)) == ()

@@ -1,77 +1,33 @@
 """The order desk: an order is checked, stored, and only then acknowledged; every refusal says its code."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.fakes.peers import FakePeers
-from tests.roles.scene import ENGINE_PEER, HUB, Node, Scene, open_scene, peer_of, signed
-from tests.unit.core.sample import CHAIN, CREATED_AT, DUE, ENGINE, KEEPERS, NETWORK, OWNER, STRANGER, job_body
+from tests.roles.keeper.desk_scene import TASKS_AT_ONCE, Desk, open_desk
+from tests.roles.scene import ENGINE_PEER, HUB, open_scene, signed
+from tests.unit.core.sample import (
+    CHAIN,
+    CREATED_AT,
+    DUE,
+    ENGINE,
+    KEEPERS,
+    NETWORK,
+    OWNER,
+    STRANGER,
+    job_body,
+)
 from tests.unit.core.sample import with_mandate as mandated
-from triggerx.core.canonical import canonical_json
 from triggerx.core.errors import RecoverableError
-from triggerx.core.job import JobBody, JobId
+from triggerx.core.job import JobId
 from triggerx.core.job_body import encode_body
-from triggerx.core.messages import AssignTask, TaskAnswer
 from triggerx.core.task import SignedAssignment
 from triggerx.evm.hub import Firing, assignment_digest
 from triggerx.evm.registry import pack_job_id
 from triggerx.evm.types import ChainId, Hash32
 from triggerx.ports.store.peering import PerformanceStatus
-from triggerx_keeper.identity import Identity
-from triggerx_keeper.orders import OrderDesk
-
-EVIDENCE = canonical_json({"kind": "time", "due": DUE})
-TASKS_AT_ONCE = 2
-
-
-@dataclass
-class Desk:
-    """The keeper the draw elects first, and an engine that can ask it."""
-
-    scene: Scene
-    keeper: Node
-    engine: FakePeers
-    number: int
-
-    async def ask(
-        self, order: SignedAssignment, *, body: bytes | None = None, evidence: bytes = EVIDENCE
-    ) -> TaskAnswer:
-        request = AssignTask(assignment=order, body=body or encode_body(job_body()), evidence=evidence)
-        answer = await self.engine.ask(peer_of(self.number), request, timeout_s=5)
-        assert isinstance(answer, TaskAnswer)
-        key = order.assignment
-        assert (answer.task_key, answer.attempt) == (key.task_key, key.attempt)
-        return answer
-
-    async def order(self, body: JobBody | None = None, **changes: object) -> SignedAssignment:
-        """The honest order, or one whose assignment was changed before the engine signed it."""
-        honest = await self.scene.order(body)
-        return self.signed(honest, **changes)
-
-    def signed(self, order: SignedAssignment, **changes: object) -> SignedAssignment:
-        assignment = replace(order.assignment, **changes)  # type: ignore[arg-type]  # by field name
-        signature = ENGINE.sign_digest(assignment_digest(assignment, CHAIN, HUB))
-        return replace(order, assignment=assignment, signature=signature)
-
-    def open(self) -> None:
-        services = self.keeper.services
-        assert services.keeper_signer is not None
-        OrderDesk(services, Identity(services, services.keeper_signer), tasks_at_once=TASKS_AT_ONCE).open()
-
-
-@asynccontextmanager
-async def open_desk(tmp_path: Path, *, now: int = DUE) -> AsyncIterator[Desk]:
-    async with open_scene(tmp_path, now=now) as scene:
-        first = (await scene.order()).assignment.performer
-        number = next(number for number, key in enumerate(KEEPERS) if key.address == first)
-        desk = Desk(scene, await scene.keeper(number), await scene.network.join(ENGINE.address, ENGINE_PEER), number)
-        await scene.register(job_body())
-        desk.open()
-        yield desk
 
 
 async def test_answer_when_the_order_is_honest_then_it_is_stored_and_acknowledged(tmp_path: Path) -> None:

@@ -9,10 +9,12 @@ import pytest
 
 from tests.fakes.transactions import FakeTransactions, hash_of
 from tests.roles.keeper.acts import execute, execute_unguarded, identity, number_of
+from tests.roles.keeper.occurrences import KINDS, Occur, above_limit, paid
 from tests.roles.scene import HUB, Node, Scene, open_scene, running
 from tests.unit.core.sample import CHAIN, DUE, NETWORK, job_body
 from triggerx.core.document import TaskDocument, decode_document
 from triggerx.core.errors import RecoverableError
+from triggerx.core.evidence import Evidence, TimeEvidence, dump_evidence
 from triggerx.core.job import JobBody
 from triggerx.core.job_body import encode_body
 from triggerx.core.messages import TaskPerformed
@@ -22,9 +24,11 @@ from triggerx.events import AssignmentReceived
 from triggerx.ports.chain import TransactionIntent, TransactionOutcome, TransactionStatus
 from triggerx.ports.store.peering import Performance, PerformanceStatus
 from triggerx_keeper.announcements import document_hash
+from triggerx_keeper.claims import Claims
 from triggerx_keeper.performer import ADOPTION_MARGIN_S, Performer
 
 POLL_S = 2.0
+ON_TIME = TimeEvidence(due=DUE)
 GRACE_S = NETWORK.timing.announce_grace_s
 
 
@@ -36,19 +40,22 @@ class Shop:
     node: Node
     order: SignedAssignment
     body: JobBody
+    evidence: Evidence = ON_TIME
 
     @property
     def lane(self) -> FakeTransactions:
         return self.node.transactions
 
     def loop(self) -> Performer:
-        return Performer(self.node.services, identity(self.node), tasks_at_once=4, poll_s=POLL_S)
+        return Performer(
+            self.node.services, identity(self.node), Claims(self.node.services), tasks_at_once=4, poll_s=POLL_S
+        )
 
     async def mine(self, intent: TransactionIntent) -> TransactionOutcome:
         """The honest chain: the action succeeds in the next block."""
         tx_hash = hash_of(intent)
         if self.body.is_guarded:
-            await execute(self.scene, self.order, tx_hash=tx_hash)
+            await execute(self.scene, self.order, body=self.body, tx_hash=tx_hash)
         else:
             await execute_unguarded(self.scene, self.order, tx_hash=tx_hash)
         return TransactionOutcome(status=TransactionStatus.MINED, tx_hash=tx_hash)
@@ -110,7 +117,7 @@ async def take_on(shop: Shop) -> None:
     performance = Performance(
         signed=shop.order,
         body=encode_body(shop.body),
-        evidence={"kind": "time", "due": DUE},
+        evidence=dump_evidence(shop.evidence),
         status=PerformanceStatus.ACCEPTED,
     )
     assert await shop.node.store.performances.insert(performance)
@@ -149,6 +156,47 @@ async def test_run_when_the_order_begins_later_then_nothing_is_sent_before(tmp_p
             assert shop.lane.sent == []
             await shop.until(DUE)
             assert len(shop.lane.sent) == 1
+
+
+@asynccontextmanager
+async def open_shop_for(tmp_path: Path, occur: Occur) -> AsyncIterator[Shop]:
+    """The shop of whom the draw elects for what has occurred."""
+    async with open_scene(tmp_path, now=DUE) as scene:
+        body, evidence = await occur(scene)
+        await scene.register(body)
+        order = await scene.order(body, evidence=evidence)
+        node = await scene.keeper(number_of(order.assignment.performer))
+        shop = Shop(scene, node, order, body, evidence)
+        shop.lane.answer = shop.mine
+        await take_on(shop)
+        yield shop
+
+
+@pytest.mark.parametrize("occur", KINDS)
+async def test_run_when_a_trigger_of_any_kind_is_true_then_its_evidence_is_announced(
+    tmp_path: Path, occur: Occur
+) -> None:
+    async with open_shop_for(tmp_path, occur) as shop:
+        async with running(shop.loop().run()):
+            await shop.scene.settle()
+        ((_, document),) = await shop.announced()
+        assert document.evidence == dump_evidence(shop.evidence)
+
+
+@pytest.mark.parametrize("occur", [paid, above_limit])
+async def test_run_when_a_reorg_took_the_trigger_away_then_nothing_is_sent_and_it_gives_up_at_its_time(
+    tmp_path: Path, occur: Occur
+) -> None:
+    async with open_shop_for(tmp_path, occur) as shop:
+        await shop.scene.chain.reorganise(2)
+        async with running(shop.loop().run()):
+            await shop.scene.settle()
+            assert await shop.status() is PerformanceStatus.ACCEPTED
+            await shop.until(shop.order.assignment.not_after + 3)
+        performance = await shop.performance()
+        assert performance.status is PerformanceStatus.ABANDONED
+        assert performance.reason.startswith("trigger_unknown: ")
+        assert shop.lane.sent == []
 
 
 async def test_run_when_it_is_killed_while_the_action_is_pending_then_it_goes_on_with_the_same_one(

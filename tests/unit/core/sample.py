@@ -4,7 +4,18 @@ from dataclasses import dataclass, replace
 
 from triggerx.core.document import ActionTaken, TaskDocument
 from triggerx.core.election import Duty, Operator, draw
-from triggerx.core.job import Action, JobBody, JobId, ScheduleType, TaskDefinition, TimeTrigger
+from triggerx.core.job import (
+    Action,
+    ConditionTrigger,
+    EventFilter,
+    EventTrigger,
+    JobBody,
+    JobId,
+    ScheduleType,
+    TaskDefinition,
+    TimeTrigger,
+    Trigger,
+)
 from triggerx.core.job_body import dump_body, expected_job_hash, static_calldata
 from triggerx.core.mandate import SignedMandate
 from triggerx.core.network import ActionChain, Network
@@ -65,17 +76,43 @@ class Sample:
     facts: Facts
 
 
-def job_body(*, is_guarded: bool = True) -> JobBody:
-    """A time job that calls `increment(7)` every 10 s, for 60 s."""
+EVERY_TEN_S = TimeTrigger(schedule_type=ScheduleType.INTERVAL, interval_s=10)
+TOKEN = Address(b"\x11" * 20)
+PAID = EventTrigger(
+    chain_id=CHAIN,
+    contract=TOKEN,
+    event="Transfer(address indexed from, address indexed to, uint256 value)",
+    filters=(EventFilter(name="to", value="0x" + OWNER.address.hex()),),
+)
+"""A transfer of the token to the owner."""
+BALANCE_ABOVE_100 = ConditionTrigger(
+    condition_type="greater_than",
+    source_type="view",
+    source_url="0x" + TOKEN.hex(),
+    function="balanceOf(address) returns (uint256)",
+    arguments=("0x" + OWNER.address.hex(),),
+    upper_limit="100",
+    chain_id=CHAIN,
+)
+"""The owner has more than 100 of the token."""
+DEFINITIONS: dict[type[Trigger], TaskDefinition] = {
+    TimeTrigger: TaskDefinition.TIME_STATIC,
+    EventTrigger: TaskDefinition.EVENT_STATIC,
+    ConditionTrigger: TaskDefinition.CONDITION_STATIC,
+}
+
+
+def job_body(*, is_guarded: bool = True, trigger: Trigger = EVERY_TEN_S) -> JobBody:
+    """A job that calls `increment(7)` when its trigger says, by default every 10 s, for 60 s."""
     body = JobBody(
         job_id=JobId(pack_job_id(CHAIN, CREATED_AT, 5)),
         owner=OWNER.address,
         title="sample",
-        task_definition_id=TaskDefinition.TIME_STATIC,
+        task_definition_id=DEFINITIONS[type(trigger)],
         created_chain_id=CHAIN,
         time_frame_s=60,
         recurring=True,
-        trigger=TimeTrigger(schedule_type=ScheduleType.INTERVAL, interval_s=10),
+        trigger=trigger,
         action=Action(chain_id=CHAIN, target=TARGET, function="increment", abi=ABI, arguments=("7",)),
     )
     if not is_guarded:
@@ -108,10 +145,15 @@ def with_mandate(body: JobBody, mandate: Mandate, signer: PrivateKey) -> JobBody
     return replace(body, mandate=SignedMandate(mandate=mandate, signature=signature))
 
 
-def order_for(attempt: int, *, engine: PrivateKey = ENGINE, performer: Address | None = None) -> SignedAssignment:
+def order_for(
+    attempt: int,
+    *,
+    engine: PrivateKey = ENGINE,
+    performer: Address | None = None,
+    firing: Firing = Firing.time(DUE),  # noqa: B008 - it is frozen
+) -> SignedAssignment:
     """The engine's order of this attempt, to whom the draw elects unless somebody else is named."""
     body = job_body()
-    firing = Firing.time(DUE)
     key = task_key(body.job_id, firing)
     ranks = draw(OPERATORS, duty=Duty.PERFORMER, task_key=key, seed_block_hash=SEED_HASH)
     order = Assignment(
@@ -161,12 +203,11 @@ def sample(*, is_guarded: bool = True) -> Sample:
         engine=engine_of(document),
         is_engine=True,
         seed=Seed(block_hash=SEED_HASH, timestamp=DUE - 5, next_timestamp=DUE - 3),
-        seed_at=DUE - 4,
         registry=RegistryEntry(
             owner=OWNER.address, job_hash=expected_job_hash(body), version=CREATED_AT, is_active=True
         ),
         registry_hash=expected_job_hash(body),
-        trigger_fault="",
+        trigger=None,
         expected_data=static_calldata(body),
         execution=Execution(
             block_number=100,

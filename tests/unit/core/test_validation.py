@@ -5,13 +5,23 @@ from dataclasses import replace
 
 import pytest
 
+from triggerx.core.evidence import EventEvidence, dump_evidence, firing_of
 from triggerx.core.job import JobId
-from triggerx.core.validation import Execution, Ruling, Seed, judge
+from triggerx.core.validation import (
+    Execution,
+    Ruling,
+    Seed,
+    judge,
+    trigger_false,
+    trigger_unknown,
+    trigger_unproven,
+)
 from triggerx.evm.keccak import keccak256
 from triggerx.evm.types import Address, ChainId, Wei
 
 from .sample import (
     CENTER,
+    CHAIN,
     DUE,
     HUB,
     KEEPERS,
@@ -104,6 +114,25 @@ def too_early(s: Sample) -> Sample:
     return document(assignment=replace(signed, assignment=replace(signed.assignment, not_before=DUE - 1)))(s)
 
 
+def event_sample(*, moment: int) -> Sample:
+    """The sample as if an event of this second had fired the job; its order begins at `DUE`."""
+    evidence = EventEvidence(
+        chain_id=CHAIN,
+        tx_hash=OTHER_HASH,
+        ordinal=3,
+        block_number=95,
+        block_hash=OTHER_HASH,
+        block_timestamp=moment,
+    )
+    signed = order_for(1, firing=firing_of(evidence))
+    performer = signed.assignment.performer
+    return both(
+        document(assignment=signed, performer=performer, evidence=dump_evidence(evidence)),
+        action(sender=performer),
+        done(sender=performer, task_key=signed.assignment.task_key, executor_order=signed.assignment),
+    )(sample())
+
+
 REJECTED: list[tuple[str, Change]] = [
     ("other_network", document(attestation_center=HUB)),
     ("other_network", document(attestation_chain_id=ChainId(1))),
@@ -118,6 +147,10 @@ REJECTED: list[tuple[str, Change]] = [
         lambda s: facts(operators=tuple(o for o in OPERATORS if o.address != s.document.performer))(s),
     ),
     ("too_early", too_early),
+    ("evidence_malformed", document(evidence={})),
+    ("evidence_malformed", document(evidence={"kind": "manual", "due": DUE})),
+    ("evidence_malformed", document(evidence={"kind": "time", "due": DUE + 10})),
+    ("evidence_malformed", document(evidence={"kind": "time", "due": DUE, "seen": "twice"})),
     ("election", attempt_of_another),
     ("wrong_seed", facts(seed=Seed(block_hash=SEED_HASH, timestamp=DUE - 3, next_timestamp=DUE - 1))),
     ("wrong_seed", facts(seed=Seed(block_hash=SEED_HASH, timestamp=DUE - 9, next_timestamp=DUE - 4))),
@@ -126,7 +159,7 @@ REJECTED: list[tuple[str, Change]] = [
     ("job_hash", registry(job_hash=OTHER_HASH)),
     ("mandate_forged", forged_mandate),
     ("mandate_stale", stale_mandate),
-    ("trigger_false", facts(trigger_fault="second 1 is not one of the schedule's")),
+    ("trigger_false", facts(trigger=trigger_false("second 1 is not one of the schedule's"))),
     ("not_executed", done(hub=Address(bytes(20)))),
     ("not_executed", done(task_key=None)),
     ("other_task", done(task_key=OTHER_HASH)),
@@ -149,6 +182,7 @@ WAITED: list[tuple[str, Change]] = [
     ("seed_not_canonical", facts(seed=Seed(block_hash=OTHER_HASH, timestamp=DUE - 5, next_timestamp=None))),
     ("roster_unknown", lambda s: facts(operators=tuple(o for o in OPERATORS if o.address == s.document.performer))(s)),
     ("registry_unknown", facts(registry=None)),
+    ("trigger_unknown", facts(trigger=trigger_unknown("block 7 is not known here yet"))),
     ("action_unknown", facts(execution=None)),
     ("unconfirmed", done(confirmations=0)),
 ]
@@ -184,6 +218,24 @@ def test_judge_when_it_was_announced_late_then_abstains_whatever_else_is_not_kno
         assert (verdict.ruling, verdict.code) == (Ruling.ABSTAIN, "announced_late")
     s = both(late, done(is_success=False))(sample())
     assert judge(s.document, s.body, s.facts, NETWORK).ruling is Ruling.REJECT
+
+
+def test_judge_when_the_trigger_can_never_be_known_here_then_abstains_unless_something_else_is_wrong() -> None:
+    unproven = facts(trigger=trigger_unproven("the source says another value now"))
+    s = unproven(sample())
+    verdict = judge(s.document, s.body, s.facts, NETWORK)
+    assert (verdict.ruling, verdict.code) == (Ruling.ABSTAIN, "trigger_unproven")
+    s = both(unproven, done(is_success=False))(sample())
+    assert judge(s.document, s.body, s.facts, NETWORK).ruling is Ruling.REJECT
+
+
+def test_judge_when_the_firing_is_an_event_then_seed_and_window_hang_on_its_block() -> None:
+    for late_s, ruling, code in ((0, Ruling.APPROVE, "ok"), (1, Ruling.REJECT, "too_early")):
+        s = event_sample(moment=DUE + late_s)
+        verdict = judge(s.document, s.body, s.facts, NETWORK)
+        assert (verdict.ruling, verdict.code) == (ruling, code)
+    s = facts(seed=Seed(block_hash=SEED_HASH, timestamp=DUE - 9, next_timestamp=DUE - 4))(event_sample(moment=DUE))
+    assert judge(s.document, s.body, s.facts, NETWORK).code == "wrong_seed"
 
 
 def test_judge_when_something_waits_and_something_else_is_wrong_then_rejects() -> None:

@@ -1,0 +1,179 @@
+"""Workers: processes of our own that run scripts, started when first needed, killed when in doubt, and then replaced.
+
+Rule: a worker is given to one run at a time. It goes back only after a whole answer; anything else (time, a frame that
+is wrong, a cancelled run) ends its process group by SIGKILL, and the next run starts another.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+from triggerx.core.canonical import Json
+from triggerx.core.errors import RecoverableError
+from triggerx.ports.scripts import LanguageUnavailable
+from triggerx.scripts.frames import (
+    FROM_WORKER_BYTES_MAX,
+    LENGTH_BYTES,
+    TO_WORKER_BYTES_MAX,
+    BadFrame,
+    Message,
+    decode,
+    encode,
+    length_of,
+)
+
+START_S: Final = 10.0  # a worker is ready in 0.1 s; on a machine under load it has taken ten times that
+RUNS_MAX: Final = 1000  # of one worker: whatever piles up in a process ends with it
+WAITING_MAX: Final = 256  # runs that wait for a worker: at ten milliseconds each, some seconds of them
+
+PYTHON_WORKER: Final = (sys.executable, "-I", "-m", "triggerx.scripts.worker")
+"""Isolated: no variable of the environment and no user's packages; the environment it is installed in is found by its
+own path."""
+
+
+class WorkerLost(Exception):
+    """The worker ended, or spoke nonsense."""
+
+
+class Worker:
+    """One process, and the pipe to it."""
+
+    def __init__(self, process: Process) -> None:
+        assert process.stdin is not None  # noqa: S101 - both were asked for
+        assert process.stdout is not None  # noqa: S101
+        self._process = process
+        self._stdin = process.stdin
+        self._stdout = process.stdout
+        self.runs = 0
+
+    @classmethod
+    async def start(cls, command: Sequence[str]) -> "Worker":
+        """Start one and wait until it is ready; raises `LanguageUnavailable` with its reason when it cannot work."""
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env={}, cwd="/", start_new_session=True
+            )
+        except OSError as error:
+            raise RecoverableError(f"no worker for scripts can be started: {error.strerror}") from error
+        worker = cls(process)
+        try:
+            async with asyncio.timeout(START_S):
+                hello = await worker.hear()
+        except (TimeoutError, WorkerLost) as error:
+            await worker.kill()
+            raise RecoverableError(f"a worker for scripts was not ready after {START_S} s, or ended at once") from error
+        except BaseException:
+            await worker.kill()
+            raise
+        if hello.get("ready") is not True:
+            await worker.kill()
+            raise LanguageUnavailable(f"the sandbox does not work on this machine: {hello.get('unavailable')}")
+        return worker
+
+    @property
+    def process_id(self) -> int:
+        """The process's id, which is its group's too."""
+        return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process runs; the system knows earlier than the event loop is told."""
+        if self._process.returncode is not None or self._stdout.at_eof():
+            return False
+        try:
+            os.kill(self._process.pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
+    async def tell(self, message: Message) -> None:
+        """Send a message; raises `WorkerLost`."""
+        try:
+            self._stdin.write(encode(message, bytes_max=TO_WORKER_BYTES_MAX))
+            await self._stdin.drain()
+        except (OSError, BadFrame) as error:
+            raise WorkerLost(str(error)) from error
+
+    async def hear(self) -> dict[str, Json]:
+        """Return the next message; raises `WorkerLost`."""
+        try:
+            head = await self._stdout.readexactly(LENGTH_BYTES)
+            length = length_of(head, bytes_max=FROM_WORKER_BYTES_MAX)
+            return decode(await self._stdout.readexactly(length))
+        except (OSError, EOFError, BadFrame) as error:
+            raise WorkerLost(str(error)) from error
+
+    async def kill(self) -> None:
+        """End it and what it started, at once."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._stdin.close()
+        await asyncio.shield(self._process.wait())
+
+
+class WorkerPool:
+    """At most `workers_max` workers of one command."""
+
+    def __init__(self, command: Sequence[str] = PYTHON_WORKER, *, workers_max: int) -> None:
+        self._command = command
+        self._places = asyncio.Semaphore(workers_max)
+        self._waiting = 0
+        self._idle: list[Worker] = []
+        self._busy: set[Worker] = set()
+
+    @property
+    def process_ids(self) -> tuple[int, ...]:
+        """The ids of the workers' processes."""
+        return tuple(worker.process_id for worker in (*self._idle, *self._busy))
+
+    @asynccontextmanager
+    async def worker(self) -> AsyncIterator[Worker]:
+        """A worker for one run, which ends by an answer: whatever leaves the block otherwise ends the worker.
+
+        Raises `RecoverableError` when too many wait, `LanguageUnavailable` where none can work.
+        """
+        if self._waiting >= WAITING_MAX:
+            raise RecoverableError(f"{WAITING_MAX} runs of scripts wait for a worker already")
+        self._waiting += 1
+        try:
+            await self._places.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            worker = await self._take()
+            self._busy.add(worker)
+            try:
+                yield worker
+            except BaseException:
+                worker.runs = RUNS_MAX
+                raise
+            finally:
+                self._busy.discard(worker)
+                await self._give_back(worker)
+        finally:
+            self._places.release()
+
+    async def close(self) -> None:
+        """End every worker."""
+        for worker in (*self._idle, *self._busy):
+            await worker.kill()
+        self._idle.clear()
+
+    async def _take(self) -> Worker:
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.is_alive:  # of one that ended while it was idle nothing is left: its interpreter read from it
+                return worker
+        return await Worker.start(self._command)
+
+    async def _give_back(self, worker: Worker) -> None:
+        worker.runs += 1
+        if worker.is_alive and worker.runs < RUNS_MAX:
+            self._idle.append(worker)
+        else:
+            await worker.kill()

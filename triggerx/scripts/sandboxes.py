@@ -1,0 +1,66 @@
+"""The sandboxes of this machine, by language (`ports.scripts.Scripts`).
+
+Rule: a language without a sandbox here is refused; nothing else is used in its place. A further language is one file
+beside this one and one line in `open_sandboxes`.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Final, Protocol
+
+from triggerx.core.canonical import Json
+from triggerx.ports.fetch import Fetch
+from triggerx.ports.scripts import USUAL_LIMITS, LanguageUnavailable, ScriptLimits, ScriptRun
+from triggerx.scripts.pool import WorkerPool
+from triggerx.scripts.python import Call, PythonSandbox
+
+WORKERS_MAX: Final = 2  # scripts at once: each may take a processor for its whole time
+
+
+class Sandbox(Protocol):
+    """Runs scripts of one language."""
+
+    async def run(self, call: Call) -> ScriptRun:
+        """As `ports.scripts.Scripts.run`."""
+        ...
+
+
+class Sandboxes:
+    """Implements `ports.scripts.Scripts` over one sandbox a language."""
+
+    def __init__(self, by_language: Mapping[str, Sandbox]) -> None:
+        self._by_language = dict(by_language)
+
+    def languages(self) -> frozenset[str]:
+        """The languages that this machine can run."""
+        return frozenset(self._by_language)
+
+    async def run(
+        self,
+        source: bytes,
+        *,
+        language: str,
+        function: str,
+        arguments: Mapping[str, Json],
+        now: int,
+        limits: ScriptLimits = USUAL_LIMITS,
+    ) -> ScriptRun:
+        """Call one function of the script."""
+        sandbox = self._by_language.get(language)
+        if sandbox is None:
+            known = ", ".join(sorted(self._by_language)) or "none"
+            raise LanguageUnavailable(f"this machine has no sandbox for {language[:80]!r}; it has: {known}")
+        return await sandbox.run(Call(source=source, function=function, arguments=arguments, now=now, limits=limits))
+
+
+@asynccontextmanager
+async def open_sandboxes(fetch: Fetch, *, workers_max: int = WORKERS_MAX) -> AsyncIterator[Sandboxes]:
+    """Every sandbox that works here; no process is started before the first run, and all are ended at the close."""
+    if not PythonSandbox.is_installed():
+        yield Sandboxes({})
+        return
+    python = PythonSandbox(fetch, WorkerPool(workers_max=workers_max))
+    try:
+        yield Sandboxes({"python": python})
+    finally:
+        await python.close()
