@@ -85,7 +85,7 @@ class Jobs(Protocol):
     async def list_linked(self, *, limit: int) -> Sequence[tuple[Job, Job]]:
         """Return each job that waits (CREATED, `chain_status` 2) with the job that names it as its `link_job_id`.
 
-        Only where that one is over: COMPLETED, FAILED, or STOPPED and not paused.
+        Only where that one is of the same owner, and over: COMPLETED, FAILED, or STOPPED and not paused.
         """
         ...
 
@@ -98,7 +98,7 @@ class Jobs(Protocol):
         ...
 
     async def count_ended(self, job_id: JobId, *, is_counted: bool) -> None:
-        """Note that a run's task is over; one that is not counted (it failed) gives its run back."""
+        """Note that a run's task is over; one that is not counted (it failed) gives its run back, but not the day's."""
         ...
 
     async def count_retried(self, job_id: JobId) -> None:
@@ -110,7 +110,14 @@ class Jobs(Protocol):
         ...
 
     async def list_unscheduled(self) -> Sequence[Job]:
-        """Return the jobs with status SCHEDULED, not paused, that have no `next_due_at` any more."""
+        """Return the time jobs with status SCHEDULED, not paused, that have no `next_due_at` any more."""
+        ...
+
+    async def list_finished(self, *, limit: int) -> Sequence[Job]:
+        """Return event and condition jobs that do not recur, are SCHEDULED, and whose run was let through and is over.
+
+        By the order of acceptance; the engine completes them.
+        """
         ...
 
     async def set_schedule(self, job_id: JobId, *, next_due_at: int | None) -> None:
