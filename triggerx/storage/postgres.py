@@ -5,7 +5,7 @@ nodes that read, decide and write the same task follow each other. An error of t
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Final
 
@@ -48,6 +48,12 @@ class PostgresSession:
         statement = self._statement(name, parameters)
         async with self._connection(name) as connection:
             return await _execute(connection, statement, parameters)
+
+    async def execute_many(self, name: str, rows: Sequence[Mapping[str, Value]], /) -> None:
+        """Run it once for each row, as one."""
+        if rows:
+            async with self.atomic() as session:
+                await session.execute_many(name, rows)
 
     @asynccontextmanager
     async def atomic(self) -> AsyncIterator[Session]:
@@ -107,8 +113,7 @@ class _TransactionSession:
         async with self._statement(name):
             if statement.gate:
                 await self._connection.execute(statement.gate)
-            text = f"{statement.postgres}\nFOR UPDATE OF {statement.lock}" if statement.lock else statement.postgres
-            return await _fetch(self._connection, text, statement, parameters)
+            return await _fetch(self._connection, statement.postgres_locking, statement, parameters)
 
     async def execute(self, name: str, /, **parameters: Value) -> int:
         """Run it and return how many rows it wrote."""
@@ -116,6 +121,16 @@ class _TransactionSession:
         statement.check(parameters)
         async with self._statement(name):
             return await _execute(self._connection, statement, parameters)
+
+    async def execute_many(self, name: str, rows: Sequence[Mapping[str, Value]], /) -> None:
+        """Run it once for each row, as one: a failing row ends the transaction."""
+        statement = statements()[name]
+        for row in rows:
+            statement.check(row)
+        async with self._statement(name):
+            if statement.gate:
+                await self._connection.execute(statement.gate)
+            await self._connection.executemany(statement.postgres, [_values(statement, row) for row in rows])
 
     @asynccontextmanager
     async def atomic(self) -> AsyncIterator[Session]:
@@ -169,5 +184,5 @@ async def _execute(connection: asyncpg.Connection, statement: Statement, paramet
     return int(tag.rpartition(" ")[2])
 
 
-def _values(statement: Statement, parameters: dict[str, Value]) -> Sequence[Value]:
+def _values(statement: Statement, parameters: Mapping[str, Value]) -> Sequence[Value]:
     return [parameters[name] for name in statement.parameters]

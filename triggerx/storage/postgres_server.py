@@ -14,8 +14,9 @@ import asyncpg  # type: ignore[import-untyped]  # ships no types; what is used o
 
 from triggerx.core.errors import ConfigurationError, UnavailableError
 from triggerx.storage.postgres import CLOSE_SECONDS_MAX, QUERY_SECONDS_MAX, TRANSACTION_SECONDS_MAX, PostgresSession
+from triggerx.storage.refill import JOBS_AT_ONCE, TERMS_SCHEMA, filled
 from triggerx.storage.schema import APPLICATION, check_machine, foreign, pending
-from triggerx.storage.session import Session
+from triggerx.storage.session import Row, Session
 from triggerx.storage.statements import MIGRATION_LOCK, statements
 
 CONNECTIONS_MAX: Final = 8  # a node waits for disks and peers, not for connections; servers often allow a hundred
@@ -68,9 +69,12 @@ async def _prepare(connection: asyncpg.Connection, where: str, *, machine: str |
         async with connection.transaction():
             await connection.execute(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})", timeout=MIGRATION_SECONDS_MAX)
             await _check_ours(connection, where)
-            for migration in pending("postgres", schema=int(await _get(connection, "schema") or 0), where=where):
+            schema = int(await _get(connection, "schema") or 0)
+            for migration in pending("postgres", schema=schema, where=where):
                 await connection.execute(migration.script, timeout=MIGRATION_SECONDS_MAX)
                 await _set(connection, "schema", str(migration.number))
+            if schema < TERMS_SCHEMA:
+                await _fill_terms(connection)
             present = machine or await _identity(connection)
             check_machine(bound=await _get(connection, "machine"), machine=present, moved=moved, where=where)
             await _set(connection, "machine", present)
@@ -78,6 +82,15 @@ async def _prepare(connection: asyncpg.Connection, where: str, *, machine: str |
         raise ConfigurationError(f"{where} does not let this user create tables: {error}") from error
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
         raise UnavailableError(f"{where} could not be prepared: {error}") from error
+
+
+async def _fill_terms(connection: asyncpg.Connection) -> None:
+    find, fill = statements()["jobs_without_terms"], statements()["fill_job_terms"]
+    after = 0
+    while rows := [Row(record) for record in await connection.fetch(find.postgres, after, JOBS_AT_ONCE)]:
+        parameters = [[each[name] for name in fill.parameters] for each in filled(rows)]
+        await connection.executemany(fill.postgres, parameters)
+        after = rows[-1].integer("job_number")
 
 
 async def _check_ours(connection: asyncpg.Connection, where: str) -> None:

@@ -4,7 +4,7 @@ The queries of every noun are written once over `Session`; an engine is nothing 
 four that both engines store exactly (and None): 256-bit numbers travel as decimal text.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -89,6 +89,10 @@ class Session(Protocol):
 
     async def execute(self, name: str, /, **parameters: Value) -> int:
         """Run it and return how many rows it wrote."""
+        ...
+
+    async def execute_many(self, name: str, rows: Sequence[Mapping[str, Value]], /) -> None:
+        """Run it once for each row, in their order; one that fails undoes all of them."""
         ...
 
     def atomic(self) -> "AbstractAsyncContextManager[Session]":

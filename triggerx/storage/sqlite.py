@@ -1,7 +1,7 @@
 """SQLite behind `Session`: one writer that commits in groups, and readers beside it that see the newest commit."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from itertools import cycle
 from pathlib import Path
@@ -12,7 +12,7 @@ import aiosqlite
 from triggerx.core.errors import Conflict, InvalidInput, NotFound, RecoverableError, TriggerxError, UnrecoverableError
 from triggerx.storage.session import Row, Session, Value, in_transaction, refuse_inside
 from triggerx.storage.statements import statements
-from triggerx.storage.writer import Answer, Turn, Writer
+from triggerx.storage.writer import Answer, Parameters, Turn, Writer
 
 STATEMENTS_KEPT: Final = 256  # prepared once a connection; there are about 90
 READERS: Final = (
@@ -45,6 +45,13 @@ class SqliteSession:
     async def execute(self, name: str, /, **parameters: Value) -> int:
         """Run it and return how many rows it wrote."""
         return (await self._write(name, parameters)).written
+
+    async def execute_many(self, name: str, rows: Sequence[Mapping[str, Value]], /) -> None:
+        """Run it once for each row, as one."""
+        refuse_inside(self._writer, name)
+        if rows:
+            with translated(name):
+                await self._writer.write(_checked(name, rows), rows)
 
     @asynccontextmanager
     async def atomic(self) -> AsyncIterator[Session]:
@@ -96,6 +103,11 @@ class _TransactionSession:
         """Run it and return how many rows it wrote."""
         return (await self._run(name, parameters)).written
 
+    async def execute_many(self, name: str, rows: Sequence[Mapping[str, Value]], /) -> None:
+        """Run it once for each row, as one."""
+        if rows:
+            await self._written(name, _checked(name, rows), rows)
+
     @asynccontextmanager
     async def atomic(self) -> AsyncIterator[Session]:
         """Join."""
@@ -107,12 +119,15 @@ class _TransactionSession:
             raise RecoverableError(f"the transaction was rolled back: {self._failed}") from self._failed
 
     async def _run(self, name: str, parameters: dict[str, Value]) -> Answer:
-        self.check()
         statement = statements()[name]
         statement.check(parameters)
+        return await self._written(name, statement.sqlite, parameters)
+
+    async def _written(self, name: str, sql: str, parameters: Parameters) -> Answer:
+        self.check()
         try:
             with translated(name):
-                return await self._writer.write_inside(self._turn, statement.sqlite, parameters)
+                return await self._writer.write_inside(self._turn, sql, parameters)
         except TriggerxError as error:
             self._failed = error
             raise
@@ -124,6 +139,7 @@ def connect(path: Path) -> sqlite3.Connection:
     try:
         connection.row_factory = sqlite3.Row
         connection.create_function("add_decimal", 2, _add_decimal, deterministic=True)
+        connection.create_function("from_hex", 1, bytes.fromhex, deterministic=True)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
     except sqlite3.Error:
@@ -143,6 +159,7 @@ async def sqlite_session(path: Path, connection: sqlite3.Connection) -> AsyncIte
             reader = await aiosqlite.connect(path, isolation_level=None, cached_statements=STATEMENTS_KEPT)
             readers.append(reader)
             reader.row_factory = sqlite3.Row
+            await reader.create_function("from_hex", 1, bytes.fromhex, deterministic=True)
             await reader.execute_fetchall("PRAGMA query_only = ON")
         yield SqliteSession(writer, readers)
     finally:
@@ -182,6 +199,14 @@ def _outage(doing: str, error: sqlite3.DatabaseError) -> TriggerxError:
 def _add_decimal(first: str, second: str) -> str:
     """Add exactly: SQLite's own numbers end at 64 bits."""
     return str(int(first) + int(second))
+
+
+def _checked(name: str, rows: Sequence[Mapping[str, Value]]) -> str:
+    """The statement's text, when each row has its parameters."""
+    statement = statements()[name]
+    for row in rows:
+        statement.check(row)
+    return statement.sqlite
 
 
 def _rows(answer: Answer) -> Sequence[Row]:

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from triggerx.core.errors import ConfigurationError, UnavailableError, UnrecoverableError
+from triggerx.storage.refill import JOBS_AT_ONCE, TERMS_SCHEMA, filled
 from triggerx.storage.schema import APPLICATION, APPLICATION_ID, check_machine, foreign, pending
+from triggerx.storage.session import Row
 from triggerx.storage.sqlite import connect
 from triggerx.storage.statements import statements
 
@@ -87,16 +89,27 @@ def _migrate(connection: sqlite3.Connection, path: Path, *, machine: str, moved:
             _set(connection, "application", APPLICATION)
         if _get(connection, "application") != APPLICATION:
             raise foreign(str(path))
-        for migration in pending("sqlite", schema=int(_get(connection, "schema") or 0), where=str(path)):
+        schema = int(_get(connection, "schema") or 0)
+        for migration in pending("sqlite", schema=schema, where=str(path)):
             for statement in _split(migration.script):
                 connection.execute(statement)
             _set(connection, "schema", str(migration.number))
+        if schema < TERMS_SCHEMA:
+            _fill_terms(connection)
         check_machine(bound=_get(connection, "machine"), machine=machine, moved=moved, where=str(path))
         _set(connection, "machine", machine)
         connection.execute("COMMIT")
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+
+
+def _fill_terms(connection: sqlite3.Connection) -> None:
+    find, fill = statements()["jobs_without_terms"].sqlite, statements()["fill_job_terms"].sqlite
+    after = 0
+    while rows := [Row(row) for row in connection.execute(find, {"after": after, "limit": JOBS_AT_ONCE})]:
+        connection.executemany(fill, filled(rows))
+        after = rows[-1].integer("job_number")
 
 
 def _split(script: str) -> Iterator[str]:

@@ -3,7 +3,9 @@
 A block begins with `-- name: get_job` or, to be put into others as `{task}`, `-- fragment: task`. Two directives may
 follow a name, and speak to Postgres alone: `-- gate:` is run before the query in the same transaction, `-- lock: j`
 makes the query take the rows of `j` for itself when it is run inside a transaction, so that what is read there, changed
-and written back cannot be lost. (SQLite needs neither: it has one writer.)
+and written back cannot be lost; `-- lock: j skip` leaves out those that another one has taken. (SQLite needs neither:
+it has one writer.) Lists go in as one JSON text, which `{each}` makes rows of, with the column `value`; bytes in it are
+hex, for `from_hex`.
 """
 
 import re
@@ -21,15 +23,22 @@ MIGRATION_LOCK: Final = 0x7472_6767_0002
 """Advisory locks on Postgres; the numbers are arbitrary, only different from each other and from other programs'."""
 
 SQLITE_TOKENS: Final = MappingProxyType(
-    {"identity": "INTEGER PRIMARY KEY AUTOINCREMENT", "bytes": "BLOB", "string_agg": "group_concat"}
+    {
+        "identity": "INTEGER PRIMARY KEY AUTOINCREMENT",
+        "bytes": "BLOB",
+        "string_agg": "group_concat",
+        "each": "json_each",
+    }
 )
 POSTGRES_TOKENS: Final = MappingProxyType(
     {
         "identity": "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
         "bytes": "BYTEA",
         "string_agg": "string_agg",
+        "each": "json_array_elements_text",
     }
 )
+_ENGINES_OWN = MappingProxyType({token: f"{{{token}}}" for token in ("string_agg", "each")})
 _LOCKS = MappingProxyType({"event_log_lock": str(EVENT_LOG_LOCK)})
 
 _HEADING = re.compile(r"^-- (name|fragment): *([a-z][a-z0-9_]*) *$")
@@ -40,22 +49,25 @@ _PARAMETER = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """One query. `sqlite` keeps its `:name`s; `postgres` has `$1…` in the order of `parameters`."""
+    """One query. `sqlite` keeps its `:name`s; `postgres` has `$1…` in the order of `parameters`.
+
+    `postgres_locking` is what runs inside a transaction: the same, with the lock where the query has one.
+    """
 
     name: str
     sqlite: str
     postgres: str
+    postgres_locking: str
     parameters: tuple[str, ...]
     is_read: bool
     gate: str = ""
-    lock: str = ""
 
     def check(self, given: Mapping[str, object]) -> None:
         """Raise `TypeError` unless exactly the query's parameters are given, `InvalidInput` for text with NUL.
 
         (SQLite would store NUL and Postgres would not; the two are to differ in nothing.)
         """
-        if given.keys() != set(self.parameters):
+        if len(given) != len(self.parameters) or not all(map(given.__contains__, self.parameters)):
             raise TypeError(f"the query {self.name} takes {sorted(self.parameters)}, was given {sorted(given)}")
         for parameter, value in given.items():
             if isinstance(value, str) and "\0" in value:
@@ -125,7 +137,7 @@ def _blocks(text: str) -> Iterator[_Block]:
 
 
 def _statement(block: _Block, fragments: Mapping[str, str]) -> Statement:
-    body = render(block.text, {**fragments, "string_agg": "{string_agg}"})
+    body = render(block.text, {**fragments, **_ENGINES_OWN})
     order: list[str] = []
 
     def place(match: re.Match[str]) -> str:
@@ -133,12 +145,25 @@ def _statement(block: _Block, fragments: Mapping[str, str]) -> Statement:
             order.append(match[1])
         return f"${order.index(match[1]) + 1}"
 
+    postgres = _PARAMETER.sub(place, render(body, POSTGRES_TOKENS))
     return Statement(
         name=block.name,
         sqlite=render(body, SQLITE_TOKENS),
-        postgres=_PARAMETER.sub(place, render(body, POSTGRES_TOKENS)),
+        postgres=postgres,
+        postgres_locking=postgres + _locking(block.directives.get("lock", "")),
         parameters=tuple(order),
         is_read=body.startswith("SELECT"),
         gate=render(block.directives.get("gate", ""), _LOCKS),
-        lock=block.directives.get("lock", ""),
     )
+
+
+def _locking(directive: str) -> str:
+    match directive.split():
+        case []:
+            return ""
+        case [alias]:
+            return f"\nFOR UPDATE OF {alias}"
+        case [alias, "skip"]:
+            return f"\nFOR UPDATE OF {alias} SKIP LOCKED"
+        case _:
+            raise ValueError(f"the SQL files lock {directive!r}: expected an alias, and `skip` after it or nothing")

@@ -26,6 +26,10 @@ GROUP_SECONDS_MAX: Final = 0.02  # the same bound for transactions, which take a
 TRANSACTION_SECONDS_MAX: Final = 10.0  # nobody waits for the network inside; a stuck owner must not stop the node
 
 
+Parameters: TypeAlias = Mapping[str, Value] | Sequence[Mapping[str, Value]]
+"""One row of a statement's parameters, or several for which it is run in turn."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a statement returned: its rows, and how many it wrote."""
@@ -39,10 +43,10 @@ _DONE: Final = Answer((), 0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Write:
-    """One statement with the future of its answer."""
+    """One statement with the future of its answer; of several rows of parameters all are written, or none."""
 
     sql: str
-    parameters: Mapping[str, Value]
+    parameters: Parameters
     answer: asyncio.Future[Answer]
 
 
@@ -107,7 +111,7 @@ class Writer:
         self._units.put(None)
         await asyncio.to_thread(self._thread.join)
 
-    def write(self, sql: str, parameters: Mapping[str, Value]) -> asyncio.Future[Answer]:
+    def write(self, sql: str, parameters: Parameters) -> asyncio.Future[Answer]:
         """Hand a statement over; its answer comes when it is on the disk. Raises `RecoverableError` when closed."""
         unit = Write(sql=sql, parameters=parameters, answer=self._loop.create_future())
         self._put(unit)
@@ -119,7 +123,7 @@ class Writer:
         self._put(turn)
         return turn
 
-    def write_inside(self, turn: Turn, sql: str, parameters: Mapping[str, Value]) -> asyncio.Future[Answer]:
+    def write_inside(self, turn: Turn, sql: str, parameters: Parameters) -> asyncio.Future[Answer]:
         """Hand over a statement of a granted transaction; it is answered when it was run."""
         unit = Write(sql=sql, parameters=parameters, answer=self._loop.create_future())
         if not turn.put(unit):
@@ -209,12 +213,27 @@ class _Group:
     def _answer(self, unit: Write) -> Answer | Exception:
         """Run one statement. Its failure is its own, unless the engine gave the whole transaction up (a full disk)."""
         try:
+            if not isinstance(unit.parameters, Mapping):
+                return self._answer_many(unit.sql, unit.parameters)
             cursor = self._connection.execute(unit.sql, unit.parameters)
             return Answer(cursor.fetchall(), cursor.rowcount)
         except (sqlite3.Error, OverflowError, TypeError, ValueError) as error:
             if not self._connection.in_transaction:
                 raise
             return error
+
+    def _answer_many(self, sql: str, rows: Sequence[Mapping[str, Value]]) -> Answer:
+        """Run one statement for each row; the savepoint takes the rows before a failing one back."""
+        self._connection.execute("SAVEPOINT many")
+        try:
+            cursor = self._connection.executemany(sql, rows)
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK TO many")
+                self._connection.execute("RELEASE many")
+            raise
+        self._connection.execute("RELEASE many")
+        return Answer((), cursor.rowcount)
 
 
 def held_too_long() -> Exception:

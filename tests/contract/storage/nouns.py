@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+from triggerx.core.evidence import EventEvidence, TimeEvidence, firing_of
 from triggerx.core.job import (
     Action,
     ConditionTrigger,
@@ -15,8 +16,10 @@ from triggerx.core.job import (
     TaskDefinition,
     TimeTrigger,
 )
+from triggerx.core.ledger import NewEntry, Outcome, Reason
 from triggerx.core.mandate import SignedMandate
 from triggerx.core.task import SignedAssignment, Task
+from triggerx.core.terms import JobTerms
 from triggerx.evm.hub import Assignment, Firing, Mandate
 from triggerx.evm.types import Address, ChainId, Hash32, Wei
 from triggerx.ports.chain import TransactionIntent
@@ -230,4 +233,51 @@ def announced(task_hash: int = 10, *, action: int = 50) -> AnnouncedDocument:
         execution_tx_hash=hash32(action),
         tp_signature=bytes(65),
         heard_at=NOW,
+    )
+
+
+async def number_of(store: Queries, number: int = 1) -> int:
+    """The store's number of a job that is there."""
+    return (await terms_of(store, number)).number
+
+
+async def terms_of(store: Queries, number: int = 1) -> JobTerms:
+    terms = await store.jobs.terms_of(job_id(number))
+    assert terms is not None
+    return terms
+
+
+def entry(number: int = 1, *, job_number: int, of: int = 1, moment: int | None = None) -> NewEntry:
+    """An occurrence of the job `of`: the due second `NOW + number`, or `moment`."""
+    due = NOW + number if moment is None else moment
+    return NewEntry(
+        job_number=job_number,
+        job_id=job_id(of),
+        task_key=hash32(number),
+        firing=Firing.time(due),
+        moment=due,
+        last_moment=due,
+        outcome=Outcome.QUEUED,
+        evidence=TimeEvidence(due=due),
+        decided_at_ms=NOW * 1000,
+    )
+
+
+def event_entry(number: int = 1, *, job_number: int, of: int = 1, block: int = 10, chain: ChainId = CHAIN) -> NewEntry:
+    """A log in this block, which counts two blocks later."""
+    evidence = EventEvidence(
+        chain_id=chain,
+        tx_hash=hash32(number),
+        ordinal=3,
+        block_number=block,
+        block_hash=hash32(1000 + block),
+        block_timestamp=NOW + block,
+    )
+    return replace(
+        entry(number, job_number=job_number, of=of, moment=NOW + block),
+        firing=firing_of(evidence),
+        evidence=evidence,
+        outcome=Outcome.CONFIRMING,
+        reason=Reason.UNCONFIRMED,
+        ready_block=block + 2,
     )

@@ -3,7 +3,6 @@ from dataclasses import replace
 import pytest
 
 from tests.contract.storage.nouns import (
-    BIG,
     CHAIN,
     NOW,
     OWNER,
@@ -61,7 +60,7 @@ async def test_changes_when_the_job_is_unknown_say_which(store: Store) -> None:
     with pytest.raises(NotFound, match=str(unknown)):
         await store.jobs.set_status(unknown, JobStatus.FAILED, reason="")
     with pytest.raises(NotFound, match=str(unknown)):
-        await store.jobs.record_execution(unknown, executed_at=1, cost_wei=1)
+        await store.jobs.record_execution(unknown, executed_at=1, cost_wei=1, gas=1)
 
 
 async def test_an_owners_jobs_when_listed_are_theirs_alone_in_the_order_of_acceptance(store: Store) -> None:
@@ -92,66 +91,12 @@ async def test_a_keys_jobs_when_listed_are_those_posted_with_it(store: Store) ->
     assert await store.jobs.list_by_api_key(key.api_key_id) == (posted,)
 
 
-async def due_jobs(store: Store, *rows: tuple[int, int, int | None, JobStatus, bool]) -> None:
-    """Store jobs of (number, priority, due, status, paused)."""
-    user = await store.users.ensure(OWNER, now=NOW)
-    for number, priority, due, status, is_paused in rows:
-        body = replace(time_body(number), priority=priority)
-        row = replace(job(user_id=user.user_id, body=body), next_due_at=due, status=status, is_paused=is_paused)
-        assert await store.jobs.insert(row, api_key_id=None)
-
-
-async def test_due_jobs_when_listed_come_longest_due_first_then_by_priority(store: Store) -> None:
-    scheduled = JobStatus.SCHEDULED
-    await due_jobs(
-        store,
-        (1, 3, NOW, scheduled, False),
-        (2, 1, NOW, scheduled, False),
-        (3, 2, NOW - 1, scheduled, False),
-        (4, 1, NOW + 1, scheduled, False),
-        (5, 1, None, scheduled, False),
-        (6, 1, NOW - 9, scheduled, True),
-        (7, 1, NOW - 9, JobStatus.COMPLETED, False),
-    )
-    numbers = [due.job_id for due in await store.jobs.list_due(NOW, limit=10)]
-    assert numbers == [job_id(3), job_id(2), job_id(1)]
-    assert [due.job_id for due in await store.jobs.list_due(NOW, limit=1)] == [job_id(3)]
-    assert await store.jobs.next_due_at() == NOW - 1
-    assert [due.job_id for due in await store.jobs.list_unscheduled()] == [job_id(5)]
-
-
-async def test_next_due_when_nothing_is_scheduled_is_none(store: Store) -> None:
-    await due_jobs(store, (1, 1, NOW, JobStatus.FAILED, False), (2, 1, NOW, JobStatus.SCHEDULED, True))
-    assert await store.jobs.next_due_at() is None
-    assert await store.jobs.list_due(NOW + 99, limit=9) == ()
-
-
 async def test_a_schedule_when_set_and_taken_away_is_followed(store: Store) -> None:
     await stored_job(store)
     await store.jobs.set_schedule(job_id(1), next_due_at=NOW + 1)
     assert await store.jobs.next_due_at() == NOW + 1
     await store.jobs.set_schedule(job_id(1), next_due_at=None)
     assert await store.jobs.next_due_at() is None
-
-
-async def test_a_job_when_it_is_advanced_moves_from_the_due_second_it_was_read_with(store: Store) -> None:
-    await stored_job(store)
-    assert await store.jobs.advance(job_id(1), due=NOW + 60, next_due_at=NOW + 120)
-    assert not await store.jobs.advance(job_id(1), due=NOW + 60, next_due_at=NOW + 120)
-    assert (await present(store)).next_due_at == NOW + 120
-    assert await store.jobs.advance(job_id(1), due=NOW + 120, next_due_at=None)
-    assert not await store.jobs.advance(job_id(2), due=NOW + 60, next_due_at=None)
-    assert await store.jobs.next_due_at() is None
-
-
-@pytest.mark.parametrize(("status", "is_paused"), [(JobStatus.STOPPED, False), (JobStatus.SCHEDULED, True)])
-async def test_a_job_when_it_was_stopped_or_paused_is_not_advanced(
-    store: Store, status: JobStatus, is_paused: bool
-) -> None:
-    await stored_job(store)
-    await store.jobs.set_status(job_id(1), status, reason="", is_paused=is_paused)
-    assert not await store.jobs.advance(job_id(1), due=NOW + 60, next_due_at=NOW + 120)
-    assert (await present(store)).next_due_at == NOW + 60
 
 
 async def test_a_status_when_set_carries_its_reason_and_pause(store: Store) -> None:
@@ -162,15 +107,6 @@ async def test_a_status_when_set_carries_its_reason_and_pause(store: Store) -> N
     await store.jobs.set_status(job_id(1), JobStatus.SCHEDULED, reason="")
     found = await present(store)
     assert (found.status, found.is_paused) == (JobStatus.SCHEDULED, False)
-
-
-async def test_an_execution_when_recorded_moves_time_up_only_and_adds_the_exact_cost(store: Store) -> None:
-    await stored_job(store)
-    await store.jobs.record_execution(job_id(1), executed_at=NOW + 10, cost_wei=BIG)
-    await store.jobs.record_execution(job_id(1), executed_at=NOW + 4, cost_wei=1)
-    found = await present(store)
-    assert found.last_executed_at == NOW + 10
-    assert found.spent_wei == BIG + BIG + 1
 
 
 async def present(store: Store) -> Job:

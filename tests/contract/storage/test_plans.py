@@ -24,7 +24,7 @@ def queries_in_code(folder: Path) -> set[str]:
     for node in (node for source in folder.rglob("*.py") for node in ast.walk(ast.parse(source.read_text()))):
         words: list[ast.expr] = []
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            words = node.args[:1] if node.func.attr in {"fetch_one", "fetch_all", "execute"} else []
+            words = node.args[:1] if node.func.attr in {"fetch_one", "fetch_all", "execute", "execute_many"} else []
         elif isinstance(node, ast.Subscript) and ast.unparse(node.value) == "statements()":
             words = [node.slice]
         used |= {word.value for word in words if isinstance(word, ast.Constant) and isinstance(word.value, str)}
@@ -55,6 +55,7 @@ def sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_query_when_planned_by_sqlite_uses_an_index(sqlite_file: Path, name: str) -> None:
     connection = sqlite3.connect(sqlite_file)
     connection.create_function("add_decimal", 2, lambda first, second: first)
+    connection.create_function("from_hex", 1, bytes.fromhex)
     statement: Statement = PLANNED[name]
     rows = connection.execute(f"EXPLAIN QUERY PLAN {statement.sqlite}", dict.fromkeys(statement.parameters, 1))
     steps = [str(row[3]) for row in rows]
@@ -69,9 +70,8 @@ async def test_queries_when_planned_by_postgres_use_indexes(postgres_server: Pos
     try:
         await connection.execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
         for name, statement in PLANNED.items():
-            suffix = f"\nFOR UPDATE OF {statement.lock}" if statement.lock else ""
             nothing = [None] * len(statement.parameters)
-            rows = await connection.fetch(f"EXPLAIN (GENERIC_PLAN) {statement.postgres}{suffix}", *nothing)
+            rows = await connection.fetch(f"EXPLAIN (GENERIC_PLAN) {statement.postgres_locking}", *nothing)
             plan = "\n".join(row[0] for row in rows)
             if "Seq Scan" in plan:
                 scanned[name] = plan

@@ -29,7 +29,8 @@ def test_a_query_when_read_keeps_names_for_sqlite_and_numbers_them_for_postgres(
     assert found.postgres.endswith("t.a = $1 AND t.b = $2 AND t.c > $1")
     assert "|| ':' FROM" in found.postgres
     assert found.parameters == ("a", "b_2")
-    assert (found.is_read, found.lock) == (True, "t")
+    assert found.is_read
+    assert found.postgres_locking == f"{found.postgres}\nFOR UPDATE OF t"
     assert found.gate.startswith("SELECT pg_advisory_xact_lock(1")
 
 
@@ -81,4 +82,4 @@ def test_the_shipped_queries_when_read_say_what_they_write() -> None:
         first = statement.sqlite.split(maxsplit=1)[0]
         assert first in {"SELECT", "INSERT", "UPDATE", "DELETE", "CREATE"}, name
         assert statement.is_read == (first == "SELECT"), name
-        assert statement.is_read or not statement.lock, name
+        assert statement.is_read or statement.postgres_locking == statement.postgres, name

@@ -87,7 +87,7 @@ class Jobs(Protocol):
     async def list_linked(self, *, limit: int) -> Sequence[tuple[Job, Job]]:
         """Return each job that waits (CREATED, `chain_status` 2) with the job that names it as its `link_job_id`.
 
-        Only where that one is over: COMPLETED, FAILED, or STOPPED and not paused.
+        Only where that one is of the same owner, and over: COMPLETED, FAILED, or STOPPED and not paused.
         """
         ...
 
@@ -102,8 +102,8 @@ class Jobs(Protocol):
     async def count_run(self, job_id: JobId, change: RunChange) -> None:
         """Keep the counts of runs true when a task of the job moved (`core.task.run_changes`).
 
-        ENDED: one run less is open. GIVEN_BACK: one run less, and one less open. TAKEN_AGAIN: the reverse. OPENED: one
-        more is open.
+        ENDED: one run less is open. GIVEN_BACK: one run less, and one less open, but none less of its day. TAKEN_AGAIN:
+        the reverse. OPENED: one more is open.
         """
         ...
 
@@ -112,7 +112,14 @@ class Jobs(Protocol):
         ...
 
     async def list_unscheduled(self) -> Sequence[Job]:
-        """Return the jobs with status SCHEDULED, not paused, that have no `next_due_at` any more."""
+        """Return the time jobs with status SCHEDULED, not paused, that have no `next_due_at` any more."""
+        ...
+
+    async def list_finished(self, *, limit: int) -> Sequence[Job]:
+        """Return event and condition jobs that do not recur, are SCHEDULED, and whose run was let through and is over.
+
+        By the order of acceptance; the engine completes them.
+        """
         ...
 
     async def set_schedule(self, job_id: JobId, *, next_due_at: int | None) -> None:

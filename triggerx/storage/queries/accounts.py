@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from triggerx.core.errors import NotFound
-from triggerx.evm.types import Address, Wei, checksum
+from triggerx.evm.types import Address, ChainId, Wei, checksum
 from triggerx.ports.store.accounts import ApiKey, Scope, User
 from triggerx.storage.session import Row, Session
 
@@ -34,6 +34,32 @@ class UserQueries:
     async def add_points(self, address: Address, points: Wei, *, now: int) -> None:
         """Add to the user's points."""
         await self._session.execute("add_points", address=address, points=str(points), now=now)
+
+
+class DepositQueries:
+    """What owners have deposited, over a session."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def set(self, chain_id: ChainId, address: Address, balance: Wei, *, block_number: int, now: int) -> bool:
+        """Note a balance as it was at a block, and the owner's sum; the user's row is locked while it is added up."""
+        async with self._session.atomic() as session:
+            await session.fetch_one("ensure_user", address=address, now=now)
+            written = await session.execute(
+                "put_deposit", address=address, chain_id=chain_id, balance=str(balance), block_number=block_number
+            )
+            if written == 0:
+                return False
+            rows = await session.fetch_all("deposits_of_user", address=address)
+            total = sum(row.number("balance") for row in rows)
+            await session.execute("set_token_balance", address=address, balance=str(total), now=now)
+        return True
+
+    async def get(self, chain_id: ChainId, address: Address) -> Wei | None:
+        """Return a balance."""
+        row = await self._session.fetch_one("get_deposit", address=address, chain_id=chain_id)
+        return None if row is None else Wei(row.number("balance"))
 
 
 class ApiKeyQueries:

@@ -1,19 +1,16 @@
-"""Jobs between rows and nouns. The body's canonical JSON is the fact, the columns beside it are derived from it here.
+"""The job table over a session."""
 
-`script_trigger_function` stays empty: no body of the published SDK can name one (its triggers are never scripts).
-"""
-
+from collections import Counter
 from collections.abc import Sequence
-from functools import lru_cache
 
-from triggerx.core.errors import InvalidInput, NotFound, UnrecoverableError
-from triggerx.core.job import EventTrigger, Job, JobBody, JobId, JobStatus, TimeTrigger
-from triggerx.core.job_body import decode_body, encode_body
-from triggerx.evm.types import Address, ChainId, Hash32, Wei
-from triggerx.storage.session import Row, Session, Value
-
-NO_LINK = "-1"  # the schema's word for "linked to nothing"
-BODIES_REMEMBERED = 512  # checking a body encodes its call; a due list reads the same bodies again and again
+from triggerx.core.canonical import canonical_json
+from triggerx.core.errors import NotFound
+from triggerx.core.job import Job, JobBody, JobId, JobStatus
+from triggerx.core.terms import DAY_S, JobTerms
+from triggerx.evm.types import Address, ChainId
+from triggerx.ports.store.jobs import Fired, TriggerKind
+from triggerx.storage.queries.job_rows import body_columns, first_gas, job_of, terms_of
+from triggerx.storage.session import Row, Session
 
 
 class JobQueries:
@@ -26,7 +23,9 @@ class JobQueries:
         """Add the job; see `ports.store.Jobs`."""
         written = await self._session.execute(
             "insert_job",
-            **_body_columns(job.body),
+            **body_columns(job.body),
+            **first_gas(job.body),
+            expires_at=job.expires_at,
             job_id=str(job.job_id),
             user_id=job.user_id,
             api_key_id=api_key_id,
@@ -48,14 +47,14 @@ class JobQueries:
         _found(
             job_id,
             await self._session.execute(
-                "replace_job_body", **_body_columns(body), job_id=str(job_id), job_hash=job_hash, version=version
+                "replace_job_body", **body_columns(body), job_id=str(job_id), job_hash=job_hash, version=version
             ),
         )
 
     async def get(self, job_id: JobId) -> Job | None:
         """Return the job."""
         row = await self._session.fetch_one("get_job", job_id=str(job_id))
-        return None if row is None else _job(row)
+        return None if row is None else job_of(row)
 
     async def list_by_owner(self, owner: Address, *, chain_id: ChainId | None = None) -> Sequence[Job]:
         """Return an owner's jobs."""
@@ -67,27 +66,95 @@ class JobQueries:
         """Return the jobs that were posted with this key."""
         return _jobs(await self._session.fetch_all("jobs_of_api_key", api_key_id=api_key_id))
 
-    async def list_due(self, now: int, *, limit: int) -> Sequence[Job]:
-        """Return what is due."""
-        return _jobs(await self._session.fetch_all("jobs_due", now=now, limit=limit))
+    async def claim_due(self, now: int, *, limit: int) -> Sequence[JobTerms]:
+        """Return what is due; see `ports.store.Jobs`."""
+        return _terms(await self._session.fetch_all("claim_due_jobs", now=now, limit=limit))
 
     async def next_due_at(self) -> int | None:
         """Return the earliest due time."""
         row = await self._session.fetch_one("next_due_at")
         return None if row is None else row.integer("next_due_at")
 
+    async def terms(self, numbers: Sequence[int]) -> Sequence[JobTerms]:
+        """Return the terms of these jobs."""
+        return _terms(await self._session.fetch_all("job_terms", numbers=_listed(numbers)))
+
+    async def terms_of(self, job_id: JobId) -> JobTerms | None:
+        """Return a job's terms."""
+        row = await self._session.fetch_one("job_terms_by_id", job_id=str(job_id))
+        return None if row is None else terms_of(row)
+
+    async def list_watched(
+        self, kind: TriggerKind, *, chain_id: ChainId | None, after: int, limit: int
+    ) -> Sequence[JobTerms]:
+        """Return jobs of this kind that are not over."""
+        if chain_id is None:
+            return _terms(await self._session.fetch_all("watched_jobs", kind=kind.value, after=after, limit=limit))
+        return _terms(
+            await self._session.fetch_all(
+                "watched_jobs_on_chain", kind=kind.value, chain_id=chain_id, after=after, limit=limit
+            )
+        )
+
+    async def list_expired(self, now: int, *, limit: int) -> Sequence[JobTerms]:
+        """Return event and condition jobs whose time frame is over."""
+        return _terms(await self._session.fetch_all("expired_jobs", now=now, limit=limit))
+
+    async def list_finished(self, *, limit: int) -> Sequence[Job]:
+        """Return event and condition jobs that do not recur and have run."""
+        return _jobs(await self._session.fetch_all("finished_jobs", limit=limit))
+
+    async def list_linked(self, *, limit: int) -> Sequence[tuple[Job, Job]]:
+        """Return the jobs that wait for one that is over, with that one."""
+        pairs = [
+            (row.integer("waiting"), row.integer("before"))
+            for row in await self._session.fetch_all("linked_jobs", limit=limit)
+        ]
+        numbers = sorted({number for pair in pairs for number in pair})
+        rows = await self._session.fetch_all("jobs_by_number", numbers=_listed(numbers))
+        jobs = {row.integer("job_number"): job_of(row) for row in rows}
+        return tuple((jobs[waiting], jobs[before]) for waiting, before in pairs)
+
     async def list_unscheduled(self) -> Sequence[Job]:
-        """Return the scheduled jobs that have no due time any more."""
+        """Return the time jobs that have no due time any more."""
         return _jobs(await self._session.fetch_all("unscheduled_jobs"))
+
+    async def move_on(self, moves: Sequence[tuple[int, int | None]]) -> None:
+        """Set `next_due_at` of many jobs."""
+        rows = [{"number": number, "next_due_at": next_due_at} for number, next_due_at in sorted(moves, key=_number)]
+        await self._session.execute_many("move_job_on", rows)
+
+    async def count_fired(self, fired: Sequence[Fired]) -> None:
+        """Add runs that were let through; rows are taken in one order, so that no two counts wait for each other."""
+        async with self._session.atomic() as session:
+            ordered = sorted(fired, key=lambda one: one.number)
+            jobs = [{"number": one.number, "runs": one.runs, "day": one.day} for one in ordered]
+            await session.execute_many("count_fired_runs", jobs)
+            numbers = _listed([one.number for one in fired])
+            rows = await session.fetch_all("users_of_jobs", numbers=numbers)
+            user_ids = {row.integer("job_number"): row.integer("user_id") for row in rows}
+            runs: Counter[tuple[int, int]] = Counter()
+            for one in fired:
+                if one.number in user_ids:
+                    runs[user_ids[one.number], one.day] += one.runs
+            users = [{"user_id": user_id, "day": day, "runs": count} for (user_id, day), count in sorted(runs.items())]
+            await session.execute_many("count_users_runs", users)
+
+    async def count_ended(self, job_id: JobId, *, is_counted: bool) -> None:
+        """Note that a run's task is over; the day's counts stay, for it was tried on that day."""
+        await self._session.execute("count_ended_run", job_id=str(job_id), given_back=0 if is_counted else 1)
+
+    async def count_retried(self, job_id: JobId) -> None:
+        """Note that a task that had failed is tried again."""
+        await self._session.execute("count_retried_run", job_id=str(job_id))
+
+    async def set_watched_from(self, number: int, block_number: int) -> None:
+        """Note the first block that is covered."""
+        await self._session.execute("set_watched_from", number=number, block_number=block_number)
 
     async def set_schedule(self, job_id: JobId, *, next_due_at: int | None) -> None:
         """Set when it fires next."""
         _found(job_id, await self._session.execute("set_job_schedule", job_id=str(job_id), next_due_at=next_due_at))
-
-    async def advance(self, job_id: JobId, *, due: int, next_due_at: int | None) -> bool:
-        """Move a job from this due second on, unless it was stopped, paused or moved meanwhile."""
-        written = await self._session.execute("advance_job", job_id=str(job_id), due=due, next_due_at=next_due_at)
-        return written == 1
 
     async def set_status(self, job_id: JobId, status: JobStatus, *, reason: str, is_paused: bool = False) -> None:
         """Set status and the sentence that explains it."""
@@ -96,10 +163,15 @@ class JobQueries:
         )
         _found(job_id, written)
 
-    async def record_execution(self, job_id: JobId, *, executed_at: int, cost_wei: int) -> None:
-        """Note an execution."""
+    async def record_execution(self, job_id: JobId, *, executed_at: int, cost_wei: int, gas: int) -> None:
+        """Note an execution; its cost is of the day in which it was executed."""
         written = await self._session.execute(
-            "record_execution", job_id=str(job_id), executed_at=executed_at, cost_wei=str(cost_wei)
+            "record_execution",
+            job_id=str(job_id),
+            executed_at=executed_at,
+            day=executed_at // DAY_S,
+            cost_wei=str(cost_wei),
+            gas=gas,
         )
         _found(job_id, written)
 
@@ -109,58 +181,17 @@ def _found(job_id: JobId, written: int) -> None:
         raise NotFound(f"there is no job {job_id} in the store")
 
 
-def _body_columns(body: JobBody) -> dict[str, Value]:
-    trigger, action = body.trigger, body.action
-    event = trigger if isinstance(trigger, EventTrigger) else None
-    return {
-        "body": encode_body(body).decode(),
-        "owner": body.owner,
-        "job_title": body.title,
-        "task_definition_id": int(body.task_definition_id),
-        "priority": body.priority,
-        "security": body.security,
-        "link_job_id": NO_LINK if body.link_job_id is None else str(body.link_job_id),
-        "chain_status": body.chain_status,
-        "time_frame": body.time_frame_s,
-        "recurring": body.recurring,
-        "time_interval": trigger.interval_s if isinstance(trigger, TimeTrigger) else 0,
-        "trigger_chain_id": None if event is None else event.chain_id,
-        "trigger_contract_address": None if event is None else event.contract,
-        "trigger_event": "" if event is None else event.event,
-        "script_ipfs_url": action.script_url,
-        "script_trigger_function": "",
-        "script_target_function": action.function if action.script_url else "",
-        "created_chain_id": body.created_chain_id,
-        "target_chain_id": action.chain_id,
-        "target_contract_address": action.target,
-        "job_cost_prediction": body.cost_prediction,
-    }
-
-
 def _jobs(rows: Sequence[Row]) -> Sequence[Job]:
-    return tuple(_job(row) for row in rows)
+    return tuple(job_of(row) for row in rows)
 
 
-def _job(row: Row) -> Job:
-    return Job(
-        body=_body(row.text("body")),
-        user_id=row.integer("user_id"),
-        job_hash=Hash32(row.octets("job_hash")),
-        version=row.integer("version"),
-        status=JobStatus(row.integer("status")),
-        created_at=row.integer("created_at"),
-        accepted_at=row.integer("accepted_at"),
-        next_due_at=row.integer_or_none("next_due_at"),
-        last_executed_at=row.integer_or_none("last_executed_at"),
-        is_paused=row.boolean("is_paused"),
-        status_reason=row.text("status_reason"),
-        spent_wei=Wei(row.number("spent_wei")),
-    )
+def _terms(rows: Sequence[Row]) -> Sequence[JobTerms]:
+    return tuple(terms_of(row) for row in rows)
 
 
-@lru_cache(maxsize=BODIES_REMEMBERED)
-def _body(text: str) -> JobBody:
-    try:
-        return decode_body(text.encode())
-    except InvalidInput as error:
-        raise UnrecoverableError(f"a job in the store cannot be read by this program: {error}: {text[:200]}") from error
+def _listed(numbers: Sequence[int]) -> str:
+    return canonical_json(list(numbers)).decode()
+
+
+def _number(move: tuple[int, int | None]) -> int:
+    return move[0]

@@ -8,8 +8,8 @@ from triggerx.core.canonical import Json, canonical_json
 from triggerx.core.errors import NotFound
 from triggerx.evm.types import Address, ChainId, Hash32, Wei
 from triggerx.ports.chain import Cursor, TransactionIntent, TransactionStatus
-from triggerx.ports.store.journal import LoggedEvent, Quarantined, SentTransaction, SignedBytes
-from triggerx.storage.session import Row, Session
+from triggerx.ports.store.journal import LoggedEvent, NewEvent, Quarantined, SentTransaction, SignedBytes
+from triggerx.storage.session import Row, Session, Value
 
 
 class EventQueries:
@@ -26,6 +26,19 @@ class EventQueries:
         if row is None:
             raise NotFound(f"the event log gave no sequence to {kind} of {subject}")
         return row.integer("sequence")
+
+    async def append_many(self, entries: Sequence[NewEvent], *, now_ms: int) -> None:
+        """Add several entries in their order."""
+        rows: list[dict[str, Value]] = [
+            {
+                "kind": entry.kind,
+                "subject": entry.subject,
+                "payload": canonical_json(entry.payload).decode(),
+                "now_ms": now_ms,
+            }
+            for entry in entries
+        ]
+        await self._session.execute_many("add_event", rows)
 
     async def after(self, sequence: int, *, limit: int, subject: str | None = None) -> Sequence[LoggedEvent]:
         """Return entries with a greater sequence, ascending."""

@@ -1,16 +1,17 @@
 """Tasks and assignments between rows and nouns; attesters are rows of their own, a performer is a keeper's row."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 
 from triggerx.core.assignment_json import dump_assignment, parse_assignment
 from triggerx.core.canonical import canonical_json
 from triggerx.core.errors import NotFound
 from triggerx.core.job import JobId, TaskDefinition
-from triggerx.core.task import SignedAssignment, Task, TaskId, TaskStatus
+from triggerx.core.task import FINAL, SignedAssignment, Task, TaskId, TaskStatus
 from triggerx.evm.hub import Firing
 from triggerx.evm.types import Address, ChainId, Hash32, Wei, to_hex
-from triggerx.ports.store.tasks import AssignmentRow, AssignmentStatus, NewTask
+from triggerx.ports.store.tasks import AssignmentRow, AssignmentStatus, NewTask, PerformerLoad
 from triggerx.storage.session import Row, Session, Value
 
 
@@ -22,18 +23,7 @@ class TaskQueries:
 
     async def insert(self, new: NewTask) -> Task | None:
         """Add the task and return it; see `ports.store.Tasks`."""
-        row = await self._session.fetch_one(
-            "insert_task",
-            task_key=new.task_key,
-            job_id=str(new.job_id),
-            task_definition_id=int(new.task_definition_id),
-            created_at=new.created_at,
-            **_firing_columns(new.firing),
-            evidence=canonical_json(new.evidence).decode(),
-            is_guarded=new.is_guarded,
-            status=TaskStatus.CREATED.value,
-            fired_at_ms=new.fired_at_ms,
-        )
+        row = await self._session.fetch_one("insert_task", **_new_columns(new))
         if row is None:
             return None
         return Task(
@@ -47,6 +37,10 @@ class TaskQueries:
             evidence=new.evidence,
             fired_at_ms=new.fired_at_ms,
         )
+
+    async def insert_many(self, new: Sequence[NewTask]) -> None:
+        """Add tasks; those whose key exists are left as they are."""
+        await self._session.execute_many("add_task", [_new_columns(each) for each in new])
 
     async def save(self, task: Task) -> None:
         """Write every column of a task that exists."""
@@ -98,7 +92,38 @@ class TaskQueries:
 
     async def list_open(self) -> Sequence[Task]:
         """Return the tasks without a final status."""
-        return _tasks(await self._session.fetch_all("open_tasks"))
+        return tuple(sorted(_tasks(await self._session.fetch_all("open_tasks")), key=lambda task: task.task_id))
+
+    async def list_workable(self, now: int, *, limit: int) -> Sequence[Task]:
+        """Return the tasks that wait for the engine."""
+        return _tasks(await self._session.fetch_all("workable_tasks", now=now, limit=limit))
+
+    async def list_dead(self, owner: Address | None, *, limit: int) -> Sequence[Task]:
+        """Return the tasks that did not succeed."""
+        if owner is None:
+            return _tasks(await self._session.fetch_all("dead_tasks", limit=limit))
+        return _tasks(await self._session.fetch_all("dead_tasks_of_owner", owner=owner, limit=limit))
+
+    async def loads(self) -> Sequence[PerformerLoad]:
+        """Return each performer's record, by address."""
+        tasks: Counter[tuple[bytes, str]] = Counter()
+        for row in await self._session.fetch_all("count_tasks_of_performers"):
+            tasks[row.octets("performer"), row.text("status")] += row.integer("tasks")
+        replaced = {
+            row.octets("performer"): row.integer("assignments")
+            for row in await self._session.fetch_all("count_replaced_assignments")
+        }
+        return tuple(
+            PerformerLoad(
+                performer=Address(performer),
+                open=sum(tasks[performer, status] for status in TaskStatus if status not in FINAL),
+                attested=tasks[performer, TaskStatus.ATTESTED],
+                rejected=tasks[performer, TaskStatus.REJECTED],
+                failed=tasks[performer, TaskStatus.FAILED] + tasks[performer, TaskStatus.UNKNOWN],
+                replaced=replaced.get(performer, 0),
+            )
+            for performer in sorted({performer for performer, _ in tasks} | replaced.keys())
+        )
 
 
 class AssignmentQueries:
@@ -139,13 +164,39 @@ class AssignmentQueries:
         )
 
 
-def _firing_columns(firing: Firing) -> dict[str, Value]:
+def _new_columns(new: NewTask) -> dict[str, Value]:
+    return {
+        "task_key": new.task_key,
+        "job_id": str(new.job_id),
+        "task_definition_id": int(new.task_definition_id),
+        "created_at": new.created_at,
+        **firing_columns(new.firing),
+        "evidence": canonical_json(new.evidence).decode(),
+        "is_guarded": new.is_guarded,
+        "status": TaskStatus.CREATED.value,
+        "fired_at_ms": new.fired_at_ms,
+        "priority": new.priority,
+    }
+
+
+def firing_columns(firing: Firing) -> dict[str, Value]:
+    """A firing's columns, the same wherever one is stored."""
     return {
         "firing_kind": firing.kind,
         "firing_index": str(firing.index),
         "firing_chain_id": firing.chain_id,
         "firing_tx_hash": firing.tx_hash,
     }
+
+
+def firing_of(row: Row) -> Firing:
+    """Read them back."""
+    return Firing(
+        kind=row.integer("firing_kind"),
+        index=row.number("firing_index"),
+        chain_id=ChainId(row.integer("firing_chain_id")),
+        tx_hash=Hash32(row.octets("firing_tx_hash")),
+    )
 
 
 def _columns(task: Task) -> dict[str, Value]:
@@ -167,7 +218,7 @@ def _columns(task: Task) -> dict[str, Value]:
         "ta_signature": task.ta_signature,
         "task_submission_tx_hash": task.task_submission_tx_hash,
         "is_successful": task.is_successful,
-        **_firing_columns(task.firing),
+        **firing_columns(task.firing),
         "evidence": canonical_json(task.evidence).decode(),
         "is_guarded": task.is_guarded,
         "status": task.status.value,
@@ -196,12 +247,7 @@ def _task(row: Row) -> Task:
         job_id=JobId(row.number("job_id")),
         task_definition_id=TaskDefinition(row.integer("task_definition_id")),
         created_at=row.integer("created_at"),
-        firing=Firing(
-            kind=row.integer("firing_kind"),
-            index=row.number("firing_index"),
-            chain_id=ChainId(row.integer("firing_chain_id")),
-            tx_hash=Hash32(row.octets("firing_tx_hash")),
-        ),
+        firing=firing_of(row),
         is_guarded=row.boolean("is_guarded"),
         status=TaskStatus(row.text("status")),
         attempt=row.integer("attempt"),

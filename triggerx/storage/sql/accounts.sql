@@ -21,6 +21,19 @@ ON CONFLICT (user_address) DO UPDATE
 SET account_balance = add_decimal(users.account_balance, excluded.account_balance),
     last_updated_at = excluded.last_updated_at
 
+-- name: put_deposit
+INSERT INTO deposits (user_address, chain_id, balance, block_number)
+VALUES (:address, :chain_id, :balance, :block_number)
+ON CONFLICT (user_address, chain_id) DO UPDATE
+SET balance = excluded.balance, block_number = excluded.block_number
+WHERE deposits.block_number <= excluded.block_number
+
+-- name: get_deposit
+SELECT d.balance FROM deposits d WHERE d.user_address = :address AND d.chain_id = :chain_id
+
+-- name: deposits_of_user
+SELECT d.balance FROM deposits d WHERE d.user_address = :address
+
 -- name: insert_api_key
 INSERT INTO api_keys (digest, owner, scopes, is_active, rate_limit, created_at)
 VALUES (:digest, :owner, :scopes, TRUE, :rate_limit, :now)

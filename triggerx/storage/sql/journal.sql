@@ -6,6 +6,10 @@
 INSERT INTO event_log (kind, subject, payload, recorded_at_ms) VALUES (:kind, :subject, :payload, :now_ms)
 RETURNING sequence
 
+-- name: add_event
+-- gate: SELECT pg_advisory_xact_lock_shared({event_log_lock})
+INSERT INTO event_log (kind, subject, payload, recorded_at_ms) VALUES (:kind, :subject, :payload, :now_ms)
+
 -- name: events_after
 -- gate: SELECT pg_advisory_xact_lock({event_log_lock})
 SELECT * FROM event_log WHERE sequence > :sequence ORDER BY sequence LIMIT :limit

@@ -8,16 +8,22 @@ SELECT
     ) AS task_attester_ids
 FROM tasks t LEFT JOIN keepers p ON p.keeper_id = t.task_performer_id
 
--- name: insert_task
+-- fragment: new_task
 INSERT INTO tasks (
     task_key, job_id, task_definition_id, created_at, firing_kind, firing_index, firing_chain_id, firing_tx_hash,
-    evidence, is_guarded, status, attempt, task_error, fired_at_ms
+    evidence, is_guarded, status, attempt, task_error, fired_at_ms, priority
 ) VALUES (
     :task_key, :job_id, :task_definition_id, :created_at, :firing_kind, :firing_index, :firing_chain_id,
-    :firing_tx_hash, :evidence, :is_guarded, :status, 0, '', :fired_at_ms
+    :firing_tx_hash, :evidence, :is_guarded, :status, 0, '', :fired_at_ms, :priority
 )
 ON CONFLICT (task_key) DO NOTHING
+
+-- name: insert_task
+{new_task}
 RETURNING task_id
+
+-- name: add_task
+{new_task}
 
 -- name: save_task
 UPDATE tasks SET
@@ -69,8 +75,37 @@ WHERE j.owner = :owner ORDER BY t.task_id DESC LIMIT :limit
 -- name: recent_tasks
 {task} ORDER BY t.task_id DESC LIMIT :limit
 
+-- Without an order: SQLite would walk the whole table for it.
+
 -- name: open_tasks
-{task} WHERE t.status IN ('created', 'assigned', 'acknowledged', 'performed') ORDER BY t.task_id
+{task} WHERE t.status IN ('created', 'assigned')
+UNION ALL
+{task} WHERE t.status IN ('acknowledged', 'performed')
+
+-- name: workable_tasks
+{task} WHERE t.status IN ('created', 'assigned')
+UNION ALL
+{task} WHERE t.status IN ('acknowledged', 'performed') AND t.deadline_at <= :now
+ORDER BY priority, task_id LIMIT :limit
+
+-- name: dead_tasks
+{task} WHERE t.status IN ('failed', 'rejected', 'unknown') ORDER BY t.task_id DESC LIMIT :limit
+
+-- name: dead_tasks_of_owner
+{task} JOIN jobs j ON j.job_id = t.job_id
+WHERE j.owner = :owner AND t.status IN ('failed', 'rejected', 'unknown')
+ORDER BY t.task_id DESC LIMIT :limit
+
+-- name: count_tasks_of_performers
+SELECT p.keeper_address AS performer, t.status, COUNT(*) AS tasks
+FROM tasks t JOIN keepers p ON p.keeper_id = t.task_performer_id
+WHERE t.task_performer_id IS NOT NULL
+GROUP BY p.keeper_address, t.status
+
+-- name: count_replaced_assignments
+SELECT a.performer, COUNT(*) AS assignments FROM assignments a
+WHERE a.status IN ('refused', 'unreachable', 'silent', 'expired')
+GROUP BY a.performer
 
 -- name: insert_assignment
 INSERT INTO assignments (task_key, attempt, performer, signed, status, reason)

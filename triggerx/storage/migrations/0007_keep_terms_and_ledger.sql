@@ -1,0 +1,149 @@
+-- What decides about firings beside each job, the ledger of what became of them, and what they rest on.
+
+-- The terms are derived from the body; those of jobs that are here already are filled in by `storage.refill`.
+ALTER TABLE jobs ADD COLUMN trigger_kind TEXT NOT NULL DEFAULT '';
+ALTER TABLE jobs ADD COLUMN trigger_terms TEXT NOT NULL DEFAULT '';
+ALTER TABLE jobs ADD COLUMN expires_at BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN runs_max BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN runs_per_day_max BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN wei_max TEXT NOT NULL DEFAULT '0';
+ALTER TABLE jobs ADD COLUMN wei_per_day_max TEXT NOT NULL DEFAULT '0';
+ALTER TABLE jobs ADD COLUMN gas_price_max_wei TEXT;
+ALTER TABLE jobs ADD COLUMN mandate_expiry BIGINT;
+ALTER TABLE jobs ADD COLUMN run_gas BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN runs BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN open_runs BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN runs_today BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN usage_day BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN spent_today_wei TEXT NOT NULL DEFAULT '0';
+ALTER TABLE jobs ADD COLUMN watched_from BIGINT;
+
+ALTER TABLE users ADD COLUMN runs_today BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE users ADD COLUMN usage_day BIGINT NOT NULL DEFAULT 0;
+
+ALTER TABLE tasks ADD COLUMN priority SMALLINT NOT NULL DEFAULT 2;
+
+UPDATE tasks SET priority = (SELECT j.priority FROM jobs j WHERE j.job_id = tasks.job_id);
+
+UPDATE jobs SET
+    expires_at = created_at + time_frame,
+    runs = (
+        SELECT COUNT(*) FROM tasks t WHERE t.job_id = jobs.job_id AND t.status NOT IN ('failed', 'rejected')
+    ),
+    open_runs = (
+        SELECT COUNT(*) FROM tasks t
+        WHERE t.job_id = jobs.job_id AND t.status IN ('created', 'assigned', 'acknowledged', 'performed')
+    );
+
+DROP INDEX jobs_unscheduled;
+CREATE INDEX jobs_unscheduled ON jobs (job_number)
+    WHERE trigger_kind = 'time' AND status = 1 AND NOT is_paused AND next_due_at IS NULL;
+CREATE INDEX jobs_finished ON jobs (job_number)
+    WHERE trigger_kind <> 'time' AND NOT recurring AND status = 1 AND NOT is_paused AND runs > 0 AND open_runs = 0;
+CREATE INDEX jobs_watched ON jobs (trigger_kind, job_number) WHERE status <= 1 OR is_paused;
+CREATE INDEX jobs_watched_on_chain ON jobs (trigger_chain_id, trigger_kind, job_number)
+    WHERE trigger_chain_id IS NOT NULL AND (status <= 1 OR is_paused);
+CREATE INDEX jobs_expiring ON jobs (expires_at, job_number) WHERE trigger_kind <> 'time' AND (status = 1 OR is_paused);
+CREATE INDEX jobs_waiting ON jobs (job_number) WHERE chain_status = 2 AND status = 0;
+CREATE INDEX jobs_linking ON jobs (link_job_id, job_number) WHERE link_job_id <> '-1';
+
+DROP INDEX tasks_open;
+CREATE INDEX tasks_untaken ON tasks (priority, task_id) WHERE status IN ('created', 'assigned');
+CREATE INDEX tasks_taken ON tasks (deadline_at, task_id) WHERE status IN ('acknowledged', 'performed');
+CREATE INDEX tasks_dead ON tasks (task_id) WHERE status IN ('failed', 'rejected', 'unknown');
+CREATE INDEX tasks_of_performer ON tasks (task_performer_id, status) WHERE task_performer_id IS NOT NULL;
+CREATE INDEX assignments_replaced ON assignments (performer)
+    WHERE status IN ('refused', 'unreachable', 'silent', 'expired');
+
+-- A range of due seconds is one row: its firing is the first one's. The block is an event's, for a reorg finds it so.
+CREATE TABLE ledger (
+    entry_number {identity},
+    task_key {bytes} NOT NULL UNIQUE,
+    job_number BIGINT NOT NULL REFERENCES jobs (job_number),
+    firing_kind SMALLINT NOT NULL,
+    firing_index TEXT NOT NULL,
+    firing_chain_id BIGINT NOT NULL,
+    firing_tx_hash {bytes} NOT NULL,
+    moment BIGINT NOT NULL,
+    last_moment BIGINT NOT NULL,
+    occurrences BIGINT NOT NULL,
+    outcome TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    evidence TEXT NOT NULL,
+    priority SMALLINT NOT NULL,
+    ready_block BIGINT,
+    block_chain_id BIGINT,
+    block_number BIGINT,
+    block_hash {bytes},
+    noted_at_ms BIGINT NOT NULL,
+    decided_at_ms BIGINT NOT NULL
+);
+
+CREATE INDEX ledger_of_job ON ledger (job_number, moment);
+CREATE INDEX ledger_ranges ON ledger (job_number, last_moment) WHERE occurrences > 1;
+CREATE INDEX ledger_queued ON ledger (priority, entry_number) WHERE outcome = 'queued';
+CREATE INDEX ledger_held ON ledger (entry_number) WHERE outcome = 'held';
+CREATE INDEX ledger_confirming ON ledger (block_chain_id, ready_block) WHERE outcome = 'confirming';
+CREATE INDEX ledger_in_block ON ledger (block_hash) WHERE block_hash IS NOT NULL;
+
+CREATE TABLE chain_blocks (
+    follower TEXT NOT NULL,
+    number BIGINT NOT NULL,
+    hash {bytes} NOT NULL,
+    parent_hash {bytes} NOT NULL,
+    block_timestamp BIGINT NOT NULL,
+    PRIMARY KEY (follower, number)
+);
+
+CREATE TABLE condition_states (
+    job_number BIGINT NOT NULL PRIMARY KEY REFERENCES jobs (job_number),
+    is_true BOOLEAN,
+    edge BIGINT NOT NULL,
+    fired_at_ms BIGINT,
+    value TEXT NOT NULL,
+    observed_at_ms BIGINT NOT NULL
+);
+
+-- One value moves many conditions: the same observation is kept once.
+CREATE TABLE observations (
+    observation_number {identity},
+    source TEXT NOT NULL,
+    observed_at_ms BIGINT NOT NULL,
+    value TEXT NOT NULL,
+    block_number BIGINT,
+    block_hash {bytes},
+    response_hash {bytes},
+    fault TEXT NOT NULL,
+    UNIQUE (source, observed_at_ms, value)
+);
+
+CREATE TABLE latest_observations (
+    source TEXT NOT NULL PRIMARY KEY,
+    observed_at_ms BIGINT NOT NULL,
+    value TEXT NOT NULL,
+    block_number BIGINT,
+    block_hash {bytes},
+    response_hash {bytes},
+    fault TEXT NOT NULL
+);
+
+CREATE TABLE deposits (
+    user_address {bytes} NOT NULL REFERENCES users (user_address),
+    chain_id BIGINT NOT NULL,
+    balance TEXT NOT NULL,
+    block_number BIGINT NOT NULL,
+    PRIMARY KEY (user_address, chain_id)
+);
+
+CREATE TABLE registry_jobs (
+    job_id TEXT NOT NULL PRIMARY KEY,
+    chain_id BIGINT NOT NULL,
+    owner {bytes} NOT NULL,
+    job_hash {bytes} NOT NULL,
+    version BIGINT NOT NULL,
+    is_active BOOLEAN NOT NULL,
+    block_number BIGINT NOT NULL
+);
+
+CREATE INDEX registry_jobs_active ON registry_jobs (owner, version, job_id) WHERE is_active;

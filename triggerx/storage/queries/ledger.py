@@ -1,0 +1,211 @@
+"""The ledger and the followers' blocks between rows and nouns.
+
+An event's block is repeated in columns of its own, because a reorg looks for what lay in the blocks it took out.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Final
+
+from triggerx.core.canonical import canonical_json
+from triggerx.core.errors import InvalidInput, NotFound, UnrecoverableError
+from triggerx.core.evidence import EventEvidence, Evidence, dump_evidence, parse_evidence
+from triggerx.core.job import JobId
+from triggerx.core.ledger import Decision, EntryNumber, LedgerEntry, NewEntry, Outcome, Reason
+from triggerx.evm.hub import Firing
+from triggerx.evm.types import ChainId, Hash32
+from triggerx.ports.chain import Block
+from triggerx.storage.queries.tasks import firing_columns, firing_of
+from triggerx.storage.session import Row, Session, Value
+
+NO_BLOOM: Final = bytes(256)  # it is used once, when the block is new
+
+
+class LedgerQueries:
+    """The ledger over a session."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def add_many(self, entries: Sequence[NewEntry]) -> None:
+        """Add entries; see `ports.store.Ledger`."""
+        await self._session.execute_many("insert_entry", [_columns(entry) for entry in entries])
+
+    async def by_keys(self, task_keys: Sequence[Hash32]) -> Sequence[LedgerEntry]:
+        """Return the entries of these keys that there are."""
+        return _entries(await self._session.fetch_all("entries_by_key", task_keys=_listed(task_keys)))
+
+    async def put_back(self, entries: Sequence[NewEntry]) -> None:
+        """Give known entries a new standing, by key."""
+        await self._session.execute_many("put_entry_back", [_standing(entry) for entry in entries])
+
+    async def decide_many(self, decisions: Sequence[Decision], *, now_ms: int) -> None:
+        """Give stored entries a new outcome."""
+        rows: list[dict[str, Value]] = [
+            {
+                "number": decision.number,
+                "outcome": decision.outcome.value,
+                "reason": decision.reason.value,
+                "detail": decision.detail,
+                "now_ms": now_ms,
+            }
+            for decision in decisions
+        ]
+        await self._session.execute_many("decide_entry", rows)
+
+    async def extend(self, number: EntryNumber, *, last_moment: int, count: int, detail: str, now_ms: int) -> None:
+        """Let a range end later."""
+        written = await self._session.execute(
+            "extend_entry", number=number, last_moment=last_moment, count=count, detail=detail, now_ms=now_ms
+        )
+        if written == 0:
+            raise NotFound(f"there is no entry {number} in the ledger")
+
+    async def last_of(self, job_numbers: Sequence[int]) -> Sequence[LedgerEntry]:
+        """Return each job's entry with the highest moment, by job number."""
+        numbers = canonical_json(list(job_numbers)).decode()
+        return _entries(await self._session.fetch_all("last_entries_of_jobs", numbers=numbers))
+
+    async def list_by_job(self, job_id: JobId, *, since: int, until: int, limit: int) -> Sequence[LedgerEntry]:
+        """Return the newest entries of a span."""
+        rows = await self._session.fetch_all(
+            "entries_of_job", job_id=str(job_id), since=since, until=until, limit=limit
+        )
+        return _entries(rows)[::-1]
+
+    async def list_queued(self, *, limit: int) -> Sequence[LedgerEntry]:
+        """Return QUEUED entries."""
+        return _entries(await self._session.fetch_all("queued_entries", limit=limit))
+
+    async def list_held(self, *, after: EntryNumber, limit: int) -> Sequence[LedgerEntry]:
+        """Return HELD entries."""
+        return _entries(await self._session.fetch_all("held_entries", after=after, limit=limit))
+
+    async def list_confirmed(self, chain_id: ChainId, *, head: int, limit: int) -> Sequence[LedgerEntry]:
+        """Return CONFIRMING entries that have enough blocks on top."""
+        return _entries(await self._session.fetch_all("confirmed_entries", chain_id=chain_id, head=head, limit=limit))
+
+    async def in_blocks(self, chain_id: ChainId, block_hashes: Sequence[Hash32]) -> Sequence[LedgerEntry]:
+        """Return the event entries of these blocks, by number."""
+        return _entries(
+            await self._session.fetch_all("entries_in_blocks", chain_id=chain_id, block_hashes=_listed(block_hashes))
+        )
+
+    async def count(self, job_id: JobId) -> dict[Outcome, int]:
+        """Return how many occurrences had each outcome."""
+        rows = await self._session.fetch_all("count_entries_of_job", job_id=str(job_id))
+        return {Outcome(row.text("outcome")): row.integer("occurrences") for row in rows}
+
+    async def queue_length(self) -> int:
+        """Return how many entries are QUEUED."""
+        row = await self._session.fetch_one("count_queued_entries")
+        return 0 if row is None else row.integer("entries")
+
+
+class BlockQueries:
+    """The followers' newest blocks over a session."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def window(self, follower: str) -> Sequence[Block]:
+        """Return the blocks of a follower."""
+        return tuple(
+            Block(
+                number=row.integer("number"),
+                hash=Hash32(row.octets("hash")),
+                parent_hash=Hash32(row.octets("parent_hash")),
+                timestamp=row.integer("block_timestamp"),
+                logs_bloom=NO_BLOOM,
+            )
+            for row in await self._session.fetch_all("blocks_of_follower", follower=follower)
+        )
+
+    async def move(self, follower: str, *, dropped: Sequence[Block], added: Sequence[Block], keep: int) -> None:
+        """Take dropped blocks out, put new ones in, and forget the oldest."""
+        gone: list[dict[str, Value]] = [
+            {"follower": follower, "number": block.number, "hash": block.hash} for block in dropped
+        ]
+        new: list[dict[str, Value]] = [
+            {
+                "follower": follower,
+                "number": block.number,
+                "hash": block.hash,
+                "parent_hash": block.parent_hash,
+                "block_timestamp": block.timestamp,
+            }
+            for block in added
+        ]
+        async with self._session.atomic() as session:
+            await session.execute_many("drop_block", gone)
+            await session.execute_many("put_block", new)
+            await session.execute("forget_blocks", follower=follower, keep=keep)
+
+
+def _listed(hashes: Sequence[Hash32]) -> str:
+    return canonical_json([each.hex() for each in hashes]).decode()
+
+
+def _columns(entry: NewEntry) -> dict[str, Value]:
+    return {
+        **_standing(entry),
+        "job_number": entry.job_number,
+        **firing_columns(entry.firing),
+        "occurrences": entry.count,
+        "priority": entry.priority,
+    }
+
+
+def _standing(entry: NewEntry) -> dict[str, Value]:
+    """The columns that a reorg or a retry gives anew."""
+    evidence = entry.evidence
+    event = evidence if isinstance(evidence, EventEvidence) else None
+    return {
+        "task_key": entry.task_key,
+        "moment": entry.moment,
+        "last_moment": entry.last_moment,
+        "outcome": entry.outcome.value,
+        "reason": entry.reason.value,
+        "detail": entry.detail,
+        "evidence": canonical_json(dump_evidence(evidence)).decode(),
+        "ready_block": entry.ready_block,
+        "block_chain_id": None if event is None else event.chain_id,
+        "block_number": None if event is None else event.block_number,
+        "block_hash": None if event is None else event.block_hash,
+        "decided_at_ms": entry.decided_at_ms,
+    }
+
+
+def _entries(rows: Sequence[Row]) -> Sequence[LedgerEntry]:
+    return tuple(_entry(row) for row in rows)
+
+
+def _entry(row: Row) -> LedgerEntry:
+    firing = firing_of(row)
+    return LedgerEntry(
+        number=EntryNumber(row.integer("entry_number")),
+        entry=NewEntry(
+            job_number=row.integer("job_number"),
+            job_id=JobId(row.number("job_id")),
+            task_key=Hash32(row.octets("task_key")),
+            firing=firing,
+            moment=row.integer("moment"),
+            last_moment=row.integer("last_moment"),
+            count=row.integer("occurrences"),
+            outcome=Outcome(row.text("outcome")),
+            reason=Reason(row.text("reason")),
+            detail=row.text("detail"),
+            evidence=_evidence(row.text("evidence"), firing),
+            priority=row.integer("priority"),
+            ready_block=row.integer_or_none("ready_block"),
+            decided_at_ms=row.integer("decided_at_ms"),
+        ),
+        noted_at_ms=row.integer("noted_at_ms"),
+    )
+
+
+def _evidence(text: str, firing: Firing) -> Evidence:
+    try:
+        return parse_evidence(json.loads(text), firing)
+    except InvalidInput as error:
+        raise UnrecoverableError(f"a ledger entry cannot be read by this program: {error}: {text[:200]}") from error
