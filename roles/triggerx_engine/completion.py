@@ -37,8 +37,8 @@ class Completion:
         jobs = self._services.store.jobs
         for job in await jobs.list_unscheduled():
             await self._end(job.job_id, job.status_reason or "its time frame is over")
-        for terms in await jobs.list_finished(limit=JOBS_PER_ROUND):
-            await self._end(terms.job_id, "it does not recur, and has run")
+        for job in await jobs.list_finished(limit=JOBS_PER_ROUND):
+            await self._end(job.job_id, "it does not recur, and has run")
         for terms in await jobs.list_expired(self._services.clock.now(), limit=JOBS_PER_ROUND):
             await self._end(terms.job_id, "its time frame is over")
 

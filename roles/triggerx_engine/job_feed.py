@@ -48,7 +48,8 @@ class JobFeed:
         """Hear which jobs change, for ever."""
         async with self._services.bus.subscribe(JobCreated, JobChanged) as events:
             async for event in events:
-                self._heard.add(event.job_id)
+                if isinstance(event, JobCreated | JobChanged):
+                    self._heard.add(event.job_id)
         raise UnrecoverableError("a subscription of the bus ended, which none may")
 
     async def changes(self) -> Changes:

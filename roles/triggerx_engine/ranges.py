@@ -1,17 +1,18 @@
 """Runs of due seconds with one outcome, as one row of the ledger: made, prolonged, and taken apart when a hold ends."""
 
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from triggerx.core.admission import Ruling
 from triggerx.core.evidence import TimeEvidence
 from triggerx.core.job import TimeTrigger
 from triggerx.core.ledger import LedgerEntry, NewEntry, Outcome, Reason
-from triggerx.core.misfire import SlotRange, settle_slots
 from triggerx.core.terms import JobTerms
 from triggerx.evm.hub import FiringKind
+from triggerx.triggers.misfire import SlotRange, settle_slots
 from triggerx_engine.batch import Batch, Extension
 
-Piece = SlotRange | int
+Piece: TypeAlias = SlotRange | int
 """A range that does not fire, or a due second that may."""
 
 

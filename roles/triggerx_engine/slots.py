@@ -12,11 +12,11 @@ from triggerx.core.admission import FIRES
 from triggerx.core.errors import InvalidInput
 from triggerx.core.job import JobStatus, TimeTrigger
 from triggerx.core.ledger import LedgerEntry
-from triggerx.core.misfire import settle_slots
 from triggerx.core.terms import JobTerms
 from triggerx.events import Event, JobChanged, JobCreated
 from triggerx.ports.store import Queries
 from triggerx.role import Services, WakeUp
+from triggerx.triggers.misfire import settle_slots
 from triggerx_engine.batch import Batch
 from triggerx_engine.prices import Prices
 from triggerx_engine.ranges import Run, note_runs, ruled
