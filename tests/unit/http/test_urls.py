@@ -59,7 +59,7 @@ def test_redirect_when_relative_or_absolute_then_it_is_resolved(base: str, locat
     ],
 )
 def test_redirect_when_it_breaks_a_rule_then_it_is_refused(location: str, code: str) -> None:
-    with pytest.raises(FetchRefused) as raised:
+    with pytest.raises(FetchRefused, match=r"^https://a\.example redirects") as raised:
         followed_url(URL("https://a.example/"), location)
     assert raised.value.code == code
 
