@@ -19,9 +19,7 @@ from triggerx.ports.clock import Clock
 from triggerx.ports.log import Log as Journal
 
 WINDOW_BLOCKS: Final = 256  # handed out and remembered: no chain that is served reorganises deeper
-FILTER_ADDRESSES_MAX: Final = (
-    256  # above it a block's logs are asked for whole: the request costs the same for any number of jobs
-)
+FILTER_ADDRESSES_MAX: Final = 256  # above it a block's logs are asked for whole: the request costs the same for any number of jobs
 WALK_BLOCKS: Final = 32  # of the window, asked for together when the place where chains part is looked for
 
 

@@ -141,9 +141,7 @@ class RangeReader:
         for answer in (found_logs, *found_headers):
             if isinstance(answer, RecoverableError):
                 raise answer
-        blocks = await self._linked(
-            asked, [None if found is None else found.to_block() for found in found_headers], replaced
-        )
+        blocks = await self._linked(asked, [None if found is None else found.to_block() for found in found_headers], replaced)
         logs = converted(self.client, lambda: _sorted(found_logs, blocks))
         await self._demand_complete(logs, blocks)
         return Stretch(blocks=tuple(blocks), logs=tuple(logs))
