@@ -6,14 +6,14 @@ the seconds, so that every keeper reads the same moments whatever its own databa
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from triggerx.core.canonical import Json
 from triggerx.core.errors import InvalidInput
 from triggerx.core.job import ScheduleType, TimeTrigger
 from triggerx.core.job_fields import exact_integer, kind_of, read_integer, read_text, shown
+from triggerx.core.timezones import TIMEZONE_NAME, zone_of
 
 INTERVAL_S_MIN: Final = 1  # chains and the wire tell time in whole seconds
 CRON_BYTES_MAX: Final = 128  # five fields with every list that is still read by a person
@@ -23,7 +23,6 @@ MOMENT_TEXT_MAX: Final = 64 * MOMENTS_MAX  # ISO 8601 with offset takes about 32
 MOMENT_MAX: Final = 253_402_300_799  # the end of the year 9999, where calendars end
 TIMEZONE_BYTES_MAX: Final = 64  # the longest IANA name has 30
 
-_TIMEZONE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_+\-]*(/[A-Za-z0-9_+\-]+)*")
 _CRON: Final = re.compile(r"[0-9A-Za-z*,/#\- ]+")
 
 
@@ -33,14 +32,14 @@ def parse_schedule(raw: Mapping[str, object], *, time_frame_s: int) -> TimeTrigg
     if name not in set(ScheduleType):
         raise InvalidInput("schedule_type", f"expected interval, cron or specific, got {shown(name)}")
     timezone = read_text(raw, "timezone", bytes_max=TIMEZONE_BYTES_MAX, default="") or "UTC"
-    if not _TIMEZONE.fullmatch(timezone):
+    if not TIMEZONE_NAME.fullmatch(timezone):
         raise InvalidInput("timezone", f"expected an IANA time zone such as Europe/Berlin, got {shown(timezone)}")
     match ScheduleType(name):
         case ScheduleType.INTERVAL:
             interval_s = parse_interval(raw, time_frame_s=time_frame_s)
             return TimeTrigger(schedule_type=ScheduleType.INTERVAL, interval_s=interval_s, timezone=timezone)
         case ScheduleType.CRON:
-            _zone(timezone)
+            zone_of(timezone)
             return TimeTrigger(schedule_type=ScheduleType.CRON, cron_expression=_cron(raw), timezone=timezone)
         case ScheduleType.SPECIFIC:
             return TimeTrigger(schedule_type=ScheduleType.SPECIFIC, specific=_moments(raw, timezone), timezone=timezone)
@@ -102,7 +101,7 @@ def _moment(item: object, timezone: str) -> int:
         try:
             moment = datetime.fromisoformat(text)
             if moment.tzinfo is None:
-                moment = moment.replace(tzinfo=_zone(timezone))
+                moment = moment.replace(tzinfo=zone_of(timezone))
             elapsed = moment.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
         except (ValueError, OverflowError) as error:
             raise InvalidInput(field, f"expected ISO 8601 such as 2030-01-31 09:00:00, got {shown(text)}") from error
@@ -112,12 +111,3 @@ def _moment(item: object, timezone: str) -> int:
     if not 0 < seconds <= MOMENT_MAX:
         raise InvalidInput(field, f"expected a moment from 1970 to 9999 in seconds, got {shown(item)}")
     return seconds
-
-
-def _zone(name: str) -> tzinfo:
-    if name == "UTC":
-        return UTC
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise InvalidInput("timezone", f"the time zone {name} is not in this machine's time-zone database") from error
