@@ -110,13 +110,41 @@ async def test_virtual_clock_when_the_wall_jumps_then_only_those_who_wait_for_it
     assert duration.done()
 
 
-async def test_machine_clock_when_the_wall_jumps_then_a_wait_for_it_notices(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("jump_s", [3_600, -3_600, 86_400, -86_400])
+async def test_machine_clock_when_the_wall_jumps_then_a_wait_for_it_notices_within_a_second(
+    monkeypatch: pytest.MonkeyPatch, jump_s: int
+) -> None:
+    """The machine's time is played: it passes in the sleeps, and the wall clock jumps in the middle of the third."""
     clock = SystemClock()
-    start_ms = clock.now_ms()
-    readings = iter([start_ms, start_ms + 3_600_000])
-    monkeypatch.setattr(clock, "now_ms", lambda: next(readings))
-    monkeypatch.setattr("triggerx.node.clock._LONGEST_SLEEP_S", 0.001)
-    await asyncio.wait_for(clock.sleep_until(start_ms + 3_600_000), timeout=10)
+    start_ms, ahead_s, jump_at_s = clock.now_ms(), 600, 2.5
+    passed_s = longest_s = 0.0
+
+    def wall_ms() -> int:
+        return start_ms + round(1000 * (passed_s + (jump_s if passed_s > jump_at_s else 0)))
+
+    async def sleep(duration_s: float) -> None:
+        nonlocal passed_s, longest_s
+        passed_s, longest_s = passed_s + duration_s, max(longest_s, duration_s)
+
+    monkeypatch.setattr(clock, "now_ms", wall_ms)
+    monkeypatch.setattr("triggerx.node.clock.asyncio.sleep", sleep)
+    await clock.sleep_until(start_ms + 1000 * ahead_s)
+    assert longest_s <= 1.0
+    assert wall_ms() >= start_ms + 1000 * ahead_s
+    # Forward, the moment has passed with the jump; back, it comes once the clock has made up for it, and not later.
+    assert passed_s == pytest.approx(3.0 if jump_s > 0 else ahead_s - jump_s)
+
+
+@pytest.mark.parametrize("jump_s", [3_600, 86_400])
+async def test_virtual_clock_when_the_wall_goes_back_then_a_wait_for_it_lasts_until_it_is_made_up(jump_s: int) -> None:
+    clock = VirtualClock(now=1_000_000)
+    until = asyncio.ensure_future(clock.sleep_until(1_000_060_000))
+    await clock.advance(30)
+    await clock.jump(-jump_s)
+    await clock.advance(jump_s + 29)
+    assert not until.done()
+    await clock.advance(1)
+    assert until.done()
 
 
 def test_chance_when_asked_for_bytes_then_they_have_the_length_and_differ(chance: Chance) -> None:
