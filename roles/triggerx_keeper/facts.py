@@ -6,7 +6,7 @@ from triggerx.core.document import TaskDocument
 from triggerx.core.errors import InvalidInput
 from triggerx.core.evidence import parse_evidence
 from triggerx.core.job import JobBody
-from triggerx.core.job_body import expected_job_hash, static_calldata
+from triggerx.core.job_body import STATIC_DEFINITIONS, expected_job_hash, static_calldata
 from triggerx.core.validation import Execution, Facts, RegistryEntry, Seed, Verdict, engine_of, trigger_unknown
 from triggerx.evm.types import Hash32
 from triggerx.ports.chain import CallReverted, Chain
@@ -20,7 +20,14 @@ from triggerx_keeper.registry import read_entry
 async def gather_facts(
     services: Services, claims: Claims, document: TaskDocument, body: JobBody, announced: AnnouncedDocument
 ) -> Facts:
-    """Look everything up; what cannot be found out (yet) is None. Raises `RecoverableError` when a chain is away."""
+    """Look everything up; what cannot be found out (yet) is None.
+
+    Raises `RecoverableError` when a chain is away, `InvalidInput` for a job whose action cannot be judged here.
+    """
+    if body.task_definition_id not in STATIC_DEFINITIONS:
+        raise InvalidInput(
+            "task_definition_id", f"a script says the action of task definition {body.task_definition_id}"
+        )
     network = services.network
     action_chain = network.action_chains.get(document.action.chain_id)
     if action_chain is None:
