@@ -29,7 +29,7 @@ class DataPlace:
         """
         base = 0
         for jump in self.jumps:
-            distance = _size_at(data, base + jump)
+            distance = _number_at(data, base + jump)
             if distance is None:
                 return None
             base += distance
@@ -38,7 +38,7 @@ class DataPlace:
         if not kind.dynamic:
             found = data[start : start + kind.head_bytes]
             return found if len(found) == kind.head_bytes else None
-        distance = _size_at(data, start)
+        distance = _number_at(data, start)
         if distance is None:
             return None
         return _read_dynamic(kind, data, base + distance)
@@ -50,16 +50,15 @@ def expected_bytes(kind: AbiType, value: object) -> bytes:
     return content(encoded) if isinstance(kind, Elementary) and kind.dynamic else encoded
 
 
-def _size_at(data: bytes, place: int) -> int | None:
-    """An offset or a length that the data can hold; None for all others."""
+def _number_at(data: bytes, place: int) -> int | None:
+    """An offset or a length, None where the data ends before it. Bytes that it leads to may be past the end."""
     word = data[place : place + _WORD]
-    number = int.from_bytes(word, "big")
-    return number if len(word) == _WORD and number <= len(data) else None
+    return int.from_bytes(word, "big") if len(word) == _WORD else None
 
 
 def _read_dynamic(kind: AbiType, data: bytes, start: int) -> bytes | None:
     if isinstance(kind, Elementary):
-        length = _size_at(data, start)
+        length = _number_at(data, start)
         if length is None:
             return None
         found = data[start + _WORD : start + _WORD + length]

@@ -99,7 +99,7 @@ def topic_value(kind: AbiType, value: object) -> bytes:
 
     A word is itself; `bytes` and `string` are hashed as they are; arrays and structs are hashed as their elements one
     after the other, each padded to words, without offsets and lengths (Solidity, "Encoding of Indexed Event
-    Parameters").
+    Parameters"). So `[]` and `[[]]` have the same topic; nobody who sees only the log can tell them apart.
     """
     encoded = encode_type(kind, value)
     if isinstance(kind, Elementary):

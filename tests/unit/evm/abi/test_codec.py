@@ -7,54 +7,15 @@ from eth_abi.abi import default_codec as oracle
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.unit.evm.abi.strategies import type_texts, value_of
 from triggerx.evm.abi import DecodeError, decode, encode
-from triggerx.evm.abi.types import AbiType, Array, Elementary, parse_type
+from triggerx.evm.abi.codec import decode_type, encode_type
+from triggerx.evm.abi.types import AbiType, parse_type
 
 WORD = 32
 
 
-def elementary_types() -> st.SearchStrategy[str]:
-    bits = st.integers(1, 32).map(lambda n: 8 * n)
-    return st.one_of(
-        bits.map(lambda n: f"uint{n}"),
-        bits.map(lambda n: f"int{n}"),
-        st.integers(1, 32).map(lambda n: f"bytes{n}"),
-        st.sampled_from(["address", "bool", "bytes", "string"]),
-    )
-
-
-def composite_types(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    return st.one_of(
-        inner.map(lambda text: f"{text}[]"),
-        st.tuples(inner, st.integers(1, 3)).map(lambda pair: f"{pair[0]}[{pair[1]}]"),
-        st.lists(inner, min_size=1, max_size=3).map(lambda texts: f"({','.join(texts)})"),
-    )
-
-
-def value_of(kind: AbiType) -> st.SearchStrategy[Any]:
-    if isinstance(kind, Array):
-        least, most = (0, 3) if kind.length is None else (kind.length, kind.length)
-        return st.lists(value_of(kind.element), min_size=least, max_size=most).map(tuple)
-    if not isinstance(kind, Elementary):
-        return st.tuples(*(value_of(component) for component in kind.components))
-    match kind.kind:
-        case "uint":
-            return st.integers(0, 2**kind.size - 1)
-        case "int":
-            return st.integers(-(2 ** (kind.size - 1)), 2 ** (kind.size - 1) - 1)
-        case "bool":
-            return st.booleans()
-        case "address":
-            return st.binary(min_size=20, max_size=20)
-        case "fixed_bytes":
-            return st.binary(min_size=kind.size, max_size=kind.size)
-        case "string":
-            return st.text(max_size=40)
-        case _:
-            return st.binary(max_size=70)
-
-
-TYPES = st.lists(st.recursive(elementary_types(), composite_types, max_leaves=5), min_size=1, max_size=4)
+TYPES = st.lists(type_texts, min_size=1, max_size=4)
 CASES = TYPES.flatmap(lambda texts: st.tuples(st.just(texts), st.tuples(*(value_of(parse_type(t)) for t in texts))))
 
 
@@ -65,6 +26,15 @@ def test_values_when_encoded_then_equal_eth_abi_and_read_back(case: tuple[list[s
     encoded = encode(types, values)
     assert encoded == oracle.encode(types, values)
     assert decode(types, encoded) == values
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    type_texts.map(parse_type).flatmap(lambda kind: st.tuples(st.just(kind), value_of(kind))), st.binary(max_size=70)
+)
+def test_value_when_its_encoding_begins_anywhere_then_reads_back(case: tuple[AbiType, Any], before: bytes) -> None:
+    kind, value = case
+    assert decode_type(kind, before + encode_type(kind, value), len(before)) == value
 
 
 @settings(max_examples=200, deadline=None)

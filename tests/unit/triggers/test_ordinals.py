@@ -1,0 +1,58 @@
+"""A log's place in its receipt, counted from whole ranges and from receipts."""
+
+import random
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.triggers.events import log
+from triggerx.evm.types import Address, Hash32, Wei
+from triggerx.ports.chain import Log, Receipt
+from triggerx.triggers.ordinals import ordinal_in, ordinals
+
+
+def receipt(logs: list[Log]) -> Receipt:
+    return Receipt(
+        tx_hash=Hash32(bytes(32)),
+        block_number=7,
+        block_hash=Hash32(bytes(32)),
+        sender=Address(bytes(20)),
+        to=None,
+        is_success=True,
+        gas_used=0,
+        effective_gas_price=Wei(0),
+        logs=tuple(logs),
+    )
+
+
+@given(st.lists(st.integers(0, 5), max_size=8), st.randoms(use_true_random=False))
+def test_ordinals_when_a_block_is_whole_then_are_the_places_in_the_receipts(
+    counts: list[int], chance: random.Random
+) -> None:
+    numbered = [(tx, place) for tx, count in enumerate(counts) for place in range(count)]
+    logs = [log(tx=tx, index=index) for index, (tx, _) in enumerate(numbered)]
+    expected = {(each.tx_hash, each.log_index): place for each, (_, place) in zip(logs, numbered, strict=True)}
+    chance.shuffle(logs)
+    assert ordinals(logs) == expected
+    for each in logs:
+        whole = receipt([other for other in logs if other.tx_hash == each.tx_hash])
+        assert ordinal_in(whole, each.log_index) == expected[(each.tx_hash, each.log_index)]
+
+
+def test_ordinals_when_a_transaction_is_mined_again_elsewhere_then_stay_the_same() -> None:
+    first = [log(tx=1, index=0), log(tx=2, index=1), log(tx=2, index=2)]
+    again = [replace(each, block_number=8, log_index=each.log_index + 40) for each in first[1:]]
+    assert list(ordinals(again).values()) == list(ordinals(first).values())[1:]
+
+
+def test_ordinals_when_a_log_is_listed_twice_then_counts_once() -> None:
+    assert ordinals([log(index=3), log(index=3), log(index=4)]) == {
+        (log().tx_hash, 3): 0,
+        (log().tx_hash, 4): 1,
+    }
+
+
+def test_ordinal_when_the_transaction_has_no_such_log_then_is_none() -> None:
+    assert ordinal_in(receipt([log(index=4), log(index=5)]), 3) is None
+    assert ordinal_in(receipt([]), 0) is None
