@@ -20,10 +20,11 @@ from triggerx.events import JobChanged, JobCreated
 from triggerx.evm.keys import PrivateKey
 from triggerx.evm.types import ZERO_ADDRESS, ChainId
 from triggerx.node import build, discovery
-from triggerx.node.config import ChainConfig, Config, StoreConfig, Table
+from triggerx.node.config import ChainConfig, Config, FetchConfig, StoreConfig, Table
 from triggerx.node.keys import KeySigner, OperatorSigner
 from triggerx.node.node import NodeSettings, running_node
 from triggerx.node.serve import keeper_beside
+from triggerx.ports.fetch import FetchRefused
 from triggerx.role import RoleConfig, Services
 
 HERE = "tests.contract.test_node"
@@ -101,6 +102,20 @@ async def test_node_when_entered_then_its_roles_have_started_with_their_tables(t
         assert node.services.peers.addresses[0].endswith(f"/p2p/{node.services.peers.peer_id}")
     assert said(made).events("info")[-1] == "role stopped"
     assert said(made).events("error") == []
+
+
+async def test_node_when_its_jobs_fetch_then_private_addresses_are_reached_only_where_configured(
+    tmp_path: Path, rpc_url: str
+) -> None:
+    made = settings(tmp_path, rpc_url)
+    async with running_node(made) as node:
+        with pytest.raises(FetchRefused, match="not public"):
+            await node.services.fetch.get(rpc_url, timeout_s=20, bytes_max=10_000)
+    open_one = replace(made, config=replace(made.config, fetch=FetchConfig(allow_private=("127.0.0.0/8",))))
+    async with running_node(open_one) as node:
+        assert (await node.services.fetch.get(rpc_url, timeout_s=20, bytes_max=10_000)).status > 0
+    with pytest.raises(FetchRefused, match="stopping"):
+        await node.services.fetch.get(rpc_url, timeout_s=20, bytes_max=10_000)
 
 
 async def test_nodes_when_two_run_in_one_process_then_they_share_nothing(tmp_path: Path, rpc_url: str) -> None:

@@ -5,7 +5,10 @@ is not bounded in time and size.
 """
 
 import asyncio
+import resource
+import sys
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
@@ -17,13 +20,14 @@ from triggerx.http.failures import CLIENT_ERRORS, failure
 from triggerx.http.guard import Guard
 from triggerx.http.messages import Messages, answered_101
 from triggerx.http.names import Lookup, Names, Sockets
+from triggerx.http.turns import Turns
 from triggerx.http.urls import WEB_SOCKET, checked_url, followed_url, name_of
 from triggerx.ports.fetch import Fetch, Fetched, FetchRefused, refuse_all
 
-CONNECTIONS_MAX: Final = 192  # in use at once; with those kept and WebSockets below 1,024 files, the usual limit
+CONNECTIONS_MAX: Final = 192  # in use at once; with WebSockets and half of 1,024 files, the usual limit, below it
 CONNECTIONS_PER_HOST_MAX: Final = 16  # a host that hangs holds no more than these
 WEB_SOCKETS_MAX: Final = 128
-SOCKETS_KEPT_MAX: Final = 480  # open ones above which a connection is closed after its answer
+SOCKETS_KEPT_MAX: Final = 4_096  # open ones from which on connections are closed after their answer
 KEEP_ALIVE_S: Final = 15.0  # what common servers offer; sources are polled each second
 CONNECT_TIMEOUT_S: Final = 5.0  # of one address, TLS included, so that another is tried before the time is over
 NAMES_KEPT_S: Final = 10  # as short as the shortest usual time to live
@@ -32,7 +36,15 @@ REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 HEADER_BYTES_MAX: Final = 8_190  # a line; the parser takes 128 of them
 CONTENT_TYPE_LENGTH_MAX: Final = 200
 HEADERS: Final = {"Accept": "*/*", "Accept-Encoding": ACCEPT_ENCODING, "User-Agent": "triggerx"}
-_ONCE: Final = {"Connection": "close"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pools:
+    """The connections: kept for the next request to the same host, used once, and WebSockets."""
+
+    kept: aiohttp.ClientSession
+    once: aiohttp.ClientSession
+    web_sockets: aiohttp.ClientSession
 
 
 class HttpFetch(AbstractAsyncContextManager["HttpFetch"]):
@@ -43,8 +55,9 @@ class HttpFetch(AbstractAsyncContextManager["HttpFetch"]):
         self._sockets = Sockets(guard)
         self._names = Names(guard, lookup)
         self._names_kept_s = names_kept_s
-        self._plain: aiohttp.ClientSession | None = None
-        self._web_sockets: aiohttp.ClientSession | None = None
+        self._kept_max = min(SOCKETS_KEPT_MAX, _files_max() // 2)
+        self._turns = Turns(in_all=CONNECTIONS_MAX, per_host=CONNECTIONS_PER_HOST_MAX)
+        self._pools: Pools | None = None
         self._is_closed = False
 
     async def __aenter__(self) -> Self:
@@ -54,8 +67,8 @@ class HttpFetch(AbstractAsyncContextManager["HttpFetch"]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._is_closed = True
-        for session in (self._plain, self._web_sockets):
-            if session is not None:
+        if (pools := self._pools) is not None:
+            for session in (pools.kept, pools.once, pools.web_sockets):
                 await session.close()
         await self._names.close()
 
@@ -70,12 +83,7 @@ class HttpFetch(AbstractAsyncContextManager["HttpFetch"]):
 
     def messages(self, url: str, *, bytes_max: int) -> Messages:
         """Hear a WebSocket while the context is open."""
-        target = checked_url(url, WEB_SOCKET)
-        if self._is_closed:
-            refuse_all()
-        if self._web_sockets is None:
-            self._web_sockets = self._session(WEB_SOCKETS_MAX, answered_101)
-        return Messages(self._web_sockets, target, bytes_max)
+        return Messages(self._open().web_sockets, checked_url(url, WEB_SOCKET), bytes_max)
 
     async def _follow(self, url: URL, bytes_max: int) -> Fetched:
         target = url
@@ -88,34 +96,37 @@ class HttpFetch(AbstractAsyncContextManager["HttpFetch"]):
 
     async def _ask(self, url: URL, bytes_max: int) -> Fetched | str:
         """Return the answer, or where it redirects to."""
+        async with self._turns.turn(url.raw_host or ""):
+            pools = self._open()
+            session = pools.kept if len(self._sockets) < self._kept_max else pools.once
+            return await _answer(session, url, bytes_max)
+
+    def _open(self) -> Pools:
         if self._is_closed:
             refuse_all()
-        if self._plain is None:
-            self._plain = self._session(CONNECTIONS_MAX)
-        headers = _ONCE if len(self._sockets) >= SOCKETS_KEPT_MAX else None
-        try:
-            async with self._plain.get(url, allow_redirects=False, headers=headers) as response:
-                location = response.headers.get("Location")
-                if location is not None and response.status in REDIRECTS:
-                    return location
-                return Fetched(
-                    url=str(url),
-                    status=response.status,
-                    content_type=response.headers.get("Content-Type", "")[:CONTENT_TYPE_LENGTH_MAX],
-                    body=await _body(response, name_of(url), bytes_max),
-                )
-        except CLIENT_ERRORS as error:
-            raise failure(name_of(url), error) from error
+        if self._pools is None:
+            self._pools = Pools(
+                kept=self._session(self._connector()),
+                once=self._session(self._connector(is_kept=False)),
+                web_sockets=self._session(self._connector(WEB_SOCKETS_MAX), answered_101),
+            )
+        return self._pools
 
-    def _session(self, connections_max: int, *middlewares: aiohttp.ClientMiddlewareType) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(
+    def _connector(self, connections_max: int = 0, *, is_kept: bool = True) -> aiohttp.TCPConnector:
+        """Make a pool; without a bound of its own, which `Turns` keeps for requests."""
+        return aiohttp.TCPConnector(
             resolver=self._names,
             socket_factory=self._sockets.make,
             ttl_dns_cache=self._names_kept_s,
             limit=connections_max,
-            limit_per_host=CONNECTIONS_PER_HOST_MAX,
-            keepalive_timeout=KEEP_ALIVE_S,
+            limit_per_host=CONNECTIONS_PER_HOST_MAX if connections_max else 0,
+            keepalive_timeout=KEEP_ALIVE_S if is_kept else None,
+            force_close=not is_kept,
         )
+
+    def _session(
+        self, connector: aiohttp.TCPConnector, *middlewares: aiohttp.ClientMiddlewareType
+    ) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
             connector=connector,
             headers=HEADERS,
@@ -127,6 +138,28 @@ class HttpFetch(AbstractAsyncContextManager["HttpFetch"]):
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S),
             middlewares=middlewares,
         )
+
+
+def _files_max() -> int:
+    """How many files this process may have open."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft
+
+
+async def _answer(session: aiohttp.ClientSession, url: URL, bytes_max: int) -> Fetched | str:
+    try:
+        async with session.get(url, allow_redirects=False) as response:
+            location = response.headers.get("Location")
+            if location is not None and response.status in REDIRECTS:
+                return location
+            return Fetched(
+                url=str(url),
+                status=response.status,
+                content_type=response.headers.get("Content-Type", "")[:CONTENT_TYPE_LENGTH_MAX],
+                body=await _body(response, name_of(url), bytes_max),
+            )
+    except CLIENT_ERRORS as error:
+        raise failure(name_of(url), error) from error
 
 
 async def _body(response: aiohttp.ClientResponse, name: str, bytes_max: int) -> bytes:

@@ -94,9 +94,7 @@ class Exemption:
             if "/" in text:
                 return cls(network=ipaddress.ip_network(text), port=None)
             host, _, port_text = text.rpartition(":")
-            bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-            address = ipaddress.IPv6Address(bare) if bare != host else ipaddress.IPv4Address(host)
-            return cls(network=ipaddress.ip_network(address), port=_port(port_text))
+            return cls(network=ipaddress.ip_network(_address(host)), port=_port(port_text))
         except ValueError as error:
             raise ValueError(
                 f"expected ADDRESS:PORT such as 127.0.0.1:8080 or [::1]:8080, or a network such as 10.1.0.0/16, "
@@ -106,6 +104,15 @@ class Exemption:
     def covers(self, address: Address, port: int) -> bool:
         """Whether this address and port may be dialled for it."""
         return address in self.network and self.port in (None, port)
+
+
+def _address(text: str) -> Address:
+    """Read an IPv4 address, or an IPv6 address in brackets."""
+    is_six = text.startswith("[") and text.endswith("]")
+    address = address_of(text[1:-1] if is_six else text)
+    if address is None or (address.version == 6) is not is_six:
+        raise ValueError(f"{text!r} is no address")
+    return address
 
 
 def _port(text: str) -> int:

@@ -30,7 +30,7 @@ _NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _NAME_LENGTH_MAX: Final = 253  # RFC 1035
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=2048)
 def checked_url(text: str, schemes: frozenset[str] = HTTP) -> URL:
     """Parse a URL; raises `FetchRefused` unless it keeps the rules. Its fragment is dropped.
 
@@ -45,9 +45,11 @@ def checked_url(text: str, schemes: frozenset[str] = HTTP) -> URL:
 
 def followed_url(url: URL, location: str) -> URL:
     """Return where a redirect leads, by the rules of `checked_url`; https is never left for http."""
-    _check_text(location)
     try:
+        _check_text(location)
         target = _checked(url.join(URL(location)), HTTP)
+    except FetchRefused as refusal:
+        raise FetchRefused(refusal.code, f"{name_of(url)} redirects, and {refusal}") from refusal
     except ValueError as error:
         raise FetchRefused("url", f"{name_of(url)} redirects to what is no URL") from error
     if url.scheme == "https" and target.scheme != "https":

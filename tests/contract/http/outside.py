@@ -1,4 +1,4 @@
-"""The outside world on loopback: servers that answer with scripted bytes, and a name system that says what a test wants."""
+"""The outside on loopback: servers that answer with scripted bytes, and a name system that says what it is told to."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -21,6 +21,7 @@ class Server:
     port: int = 0
     connections: int = 0
     heads: list[bytes] = field(default_factory=list)
+    was_asked: asyncio.Event = field(default_factory=asyncio.Event)
     has_lost: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a client ended a connection."""
 
@@ -35,16 +36,20 @@ class Server:
 
 @asynccontextmanager
 async def serving(
-    *answers: bytes | Serve, host: str = "127.0.0.1", port: int = 0, ends: bool = True
+    *answers: bytes | Serve, host: str = "127.0.0.1", port: int = 0, ends: bool = True, greeting: bytes = b""
 ) -> AsyncIterator[Server]:
     """Answer each request with the next answer, the last one again and again; `ends` closes after each."""
     server = Server()
+    open_ones: dict[asyncio.Task[None] | None, asyncio.StreamWriter] = {}
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server.connections += 1
+        open_ones[asyncio.current_task()] = writer
+        writer.write(greeting)
         try:
             while True:
                 server.heads.append(await reader.readuntil(b"\r\n\r\n"))
+                server.was_asked.set()
                 answer = answers[min(len(server.heads), len(answers)) - 1]
                 if callable(answer):
                     await answer(reader, writer)
@@ -57,6 +62,7 @@ async def serving(
             server.has_lost.set()
         finally:
             writer.close()
+            del open_ones[asyncio.current_task()]
 
     listener = await asyncio.start_server(serve, host, port)
     server.port = listener.sockets[0].getsockname()[1]
@@ -64,6 +70,9 @@ async def serving(
         yield server
     finally:
         listener.close()
+        for writer in open_ones.values():
+            writer.transport.abort()
+        await asyncio.gather(*(task for task in open_ones if task is not None))
 
 
 def answer(body: bytes = b"", *headers: str, status: str = "200 OK") -> bytes:
@@ -92,5 +101,5 @@ class ScriptedNames:
 
 
 def fetching(*allow_private: str, names: ScriptedNames | None = None) -> HttpFetch:
-    """A way out to these private addresses, which asks no name system but the scripted one and keeps no answer of it."""
+    """A way out to these private addresses; it asks the scripted name system alone and keeps no answer of it."""
     return HttpFetch(Guard(allow_private), lookup=(names or ScriptedNames()).lookup, names_kept_s=0)

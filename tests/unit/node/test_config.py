@@ -177,6 +177,10 @@ def test_file_when_the_system_has_one_then_it_is_read_unless_another_is_named(tm
             '[peers]\nbootstrap = ["/ip4/1.1.1.1"]',
             "DIR/triggerx.toml:1: peers: bootstrap: expected an address that ends",
         ),
+        (
+            '[fetch]\nallow_private = ["localhost:80"]',
+            "DIR/triggerx.toml:1: fetch: allow_private: expected ADDRESS:PORT such as 127.0.0.1:8080",
+        ),
         ("network = 5", "DIR/triggerx.toml:1: network: expected the name of a profile or a table"),
         ('network = "../x"', "DIR/triggerx.toml:1: network: expected a name of a-z, 0-9 and -"),
         ('network = "triggerx-testnt"', 'network: no profile "triggerx-testnt"; did you mean "triggerx-testnet"?'),

@@ -57,7 +57,7 @@ async def running_devnet(options: DevnetOptions, data_dir: Path, log: Log) -> As
             base,
             network=ground.network,
             store=StoreConfig(),
-            fetch=FetchConfig(allow_private=(*LOOPBACK, *base.fetch.allow_private)),
+            fetch=reaching_loopback(base.fetch),
             chains={chain_id: ChainConfig(rpc_urls=(url,)) for chain_id, url in ground.rpc_urls.items()},
         )
         core = await stack.enter_async_context(running_node(_core_settings(options, config, ground, data_dir, log)))
@@ -132,6 +132,11 @@ async def _all_online(core: Node, count: int) -> tuple[int, ...]:
         raise RecoverableError(
             f"not all of the {count} keepers came online within {ONLINE_WITHIN_S:.0f} s: look at the log above"
         ) from error
+
+
+def reaching_loopback(fetch: FetchConfig) -> FetchConfig:
+    """The same way out, with this machine's own services open to jobs: only a development network has it."""
+    return replace(fetch, allow_private=(*LOOPBACK, *fetch.allow_private))
 
 
 def set_aside(data_dir: Path, now: int) -> Path | None:
