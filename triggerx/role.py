@@ -17,6 +17,7 @@ from triggerx.ports.chain import Chain, Transactions
 from triggerx.ports.clock import Chance, Clock
 from triggerx.ports.content import Content
 from triggerx.ports.faults import CrashPoint, no_crash
+from triggerx.ports.fetch import Fetch, NoFetch
 from triggerx.ports.log import Log
 from triggerx.ports.notifier import Notifier
 from triggerx.ports.operators import Operators
@@ -42,6 +43,8 @@ class Services:
     peers: Peers
     content: Content
     notifiers: tuple[Notifier, ...]
+    fetch: Fetch = field(default_factory=NoFetch)
+    """Requests to the outside on behalf of jobs; the default refuses them all."""
     engine_signer: Signer | None = None
     keeper_signer: AttesterSigner | None = None
     crash_point: CrashPoint = no_crash

@@ -21,6 +21,8 @@ from triggerx.content.documents import PeerContent
 from triggerx.core.errors import ConfigurationError
 from triggerx.core.network import Network
 from triggerx.evm.types import ChainId
+from triggerx.http.fetch import HttpFetch
+from triggerx.http.guard import Guard
 from triggerx.node.config import Config
 from triggerx.node.endpoints import check_endpoints
 from triggerx.node.faults import crash_point_from
@@ -103,6 +105,7 @@ async def opened_services(settings: NodeSettings) -> AsyncIterator[Opened]:
             log=log,
         )
         peers = await opened("peers", _peers(config, peers_services))
+        fetch = await opened("fetch", HttpFetch(Guard(config.fetch.allow_private)))
         lanes = {} if keeper_signer is None else _lanes(network, chains, keeper_signer, store, log)
         services = Services(
             network=network,
@@ -117,6 +120,7 @@ async def opened_services(settings: NodeSettings) -> AsyncIterator[Opened]:
             peers=peers,
             content=PeerContent(store, peers, clock=clock, log=log),
             notifiers=_notifiers(config, log),
+            fetch=fetch,
             engine_signer=engine_signer,
             keeper_signer=keeper_signer,
             crash_point=crash_point_from(os.environ),

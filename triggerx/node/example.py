@@ -15,6 +15,7 @@ from typing import Any, Final
 from triggerx.node.config.reading import config_fields
 from triggerx.node.config.tables import (
     ChainConfig,
+    FetchConfig,
     KeysConfig,
     LogConfig,
     NotifiersConfig,
@@ -47,6 +48,7 @@ _TABLES: Final = (
     ("keys", KeysConfig),
     ("peers", PeersConfig),
     ("chains.84532", ChainConfig),
+    ("fetch", FetchConfig),
     ("notifiers", NotifiersConfig),
 )
 _EXAMPLES: Final = {

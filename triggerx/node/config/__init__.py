@@ -5,6 +5,7 @@ from triggerx.node.config.reading import Table
 from triggerx.node.config.tables import (
     ChainConfig,
     Config,
+    FetchConfig,
     KeysConfig,
     LogConfig,
     NotifiersConfig,
@@ -16,6 +17,7 @@ __all__ = [
     "ChainConfig",
     "Config",
     "ConfigSource",
+    "FetchConfig",
     "KeysConfig",
     "LogConfig",
     "NotifiersConfig",

@@ -7,6 +7,7 @@ from typing import Final
 
 from triggerx.core.network import Network
 from triggerx.evm.types import ChainId
+from triggerx.http.guard import Exemption
 from triggerx.node.config.reading import Table
 from triggerx.node.log import LogFormat, LogLevel
 
@@ -85,6 +86,22 @@ class ChainConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FetchConfig:
+    """Which requests to the outside a node makes for jobs: to public addresses, and to those named here."""
+
+    allow_private: tuple[str, ...] = ()
+    """Private addresses that jobs may reach too: ADDRESS:PORT such as "127.0.0.1:8080" or "[::1]:8080", or networks
+    such as "10.1.0.0/16". Whoever may create a job can ask them for anything a GET gives."""
+
+    def __post_init__(self) -> None:
+        for text in self.allow_private:
+            try:
+                Exemption.parse(text)
+            except ValueError as error:
+                raise ValueError(f"allow_private: {error}") from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NotifiersConfig:
     """How operators are told what concerns them."""
 
@@ -106,6 +123,7 @@ class Config:
     keys: KeysConfig = field(default_factory=KeysConfig)
     peers: PeersConfig = field(default_factory=PeersConfig)
     chains: Mapping[ChainId, ChainConfig] = field(default_factory=dict)
+    fetch: FetchConfig = field(default_factory=FetchConfig)
     notifiers: NotifiersConfig = field(default_factory=NotifiersConfig)
     roles: Mapping[str, Table] = field(default_factory=dict)
     source: str = "the program"

@@ -18,7 +18,7 @@ from triggerx.evm.types import checksum
 from triggerx.http.auth import issue_key
 from triggerx.node.clock import SystemClock
 from triggerx.node.config import Config, Table
-from triggerx.node.config.tables import ChainConfig, PeersConfig, StoreConfig
+from triggerx.node.config.tables import ChainConfig, FetchConfig, PeersConfig, StoreConfig
 from triggerx.node.devnet.ground import Ground, development_ground
 from triggerx.node.keys import KeySigner, OperatorSigner
 from triggerx.node.node import Node, NodeSettings, running_node
@@ -28,6 +28,7 @@ from triggerx.ports.store.accounts import Scope
 
 CORE_ROLES: Final = ("engine", "sentinel", "pulse", "librarian")
 ONLINE_WITHIN_S: Final = 60.0  # from the last node's start until every keeper is heard of; usually two seconds
+LOOPBACK: Final = ("127.0.0.0/8", "::1/128")  # jobs of a development network have their sources beside it
 API_KEY_RATE_PER_MINUTE: Final = 6_000  # a development key is used by tests and demonstrations, which poll
 
 
@@ -56,6 +57,7 @@ async def running_devnet(options: DevnetOptions, data_dir: Path, log: Log) -> As
             base,
             network=ground.network,
             store=StoreConfig(),
+            fetch=FetchConfig(allow_private=(*LOOPBACK, *base.fetch.allow_private)),
             chains={chain_id: ChainConfig(rpc_urls=(url,)) for chain_id, url in ground.rpc_urls.items()},
         )
         core = await stack.enter_async_context(running_node(_core_settings(options, config, ground, data_dir, log)))
