@@ -1,12 +1,11 @@
 """Content identifiers: which bytes a CID names, checked by hashing them (CID and multihash specifications).
 
-Rule: SHA-256 alone, of raw bytes or of a dag-pb block; every other hash or codec is refused, because content that cannot
-be verified here is not accepted.
+Rule: SHA-256 alone, of raw bytes or of a dag-pb block; every other hash or codec is refused, because content that
+cannot be verified here is not accepted.
 """
 
 import hashlib
 from base64 import b32decode, b32encode
-from binascii import Error as Base32Error
 from dataclasses import dataclass
 from typing import Final
 
@@ -46,13 +45,10 @@ def parse_cid(text: str, field: str = "cid") -> Cid:
         if text.startswith("Qm"):
             return _of_version_0(_base58(text))
         if text.startswith("b"):
-            padding = "=" * (-len(text[1:]) % 8)
-            if text != text.lower():
-                raise ValueError("base32 is written in small letters")
-            return _of_version_1(b32decode(text[1:].upper() + padding))
+            return _of_version_1(_base32(text[1:]))
         if text.startswith("z"):
             return _of_version_1(_base58(text[1:]))
-    except (ValueError, Base32Error) as error:
+    except ValueError as error:
         raise InvalidInput(field, f"expected a CID, got {text!r}: {error}") from error
     raise InvalidInput(field, f"expected a CID in base58 or base32 (Qm…, b… or z…), got {text!r}")
 
@@ -74,6 +70,12 @@ def _of_version_1(binary: bytes) -> Cid:
     if binary[1] not in CODECS:
         raise ValueError(f"expected the codec raw or dag-pb, got 0x{binary[1]:02x}")
     return Cid(codec=binary[1], digest=binary[4:])
+
+
+def _base32(text: str) -> bytes:
+    if text != text.lower():
+        raise ValueError("base32 is written in small letters")
+    return b32decode(text.upper() + "=" * (-len(text) % 8))
 
 
 def _base58(text: str) -> bytes:
