@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.pages import Pages
 from tests.roles.keeper.acts import document_of, execute, hash_of
 from tests.roles.keeper.booth import Booth, open_booth
-from tests.roles.keeper.occurrences import KINDS, LIES, Occur, on_time, paid
+from tests.roles.keeper.occurrences import KINDS, LIES, PRICE_URL, Occur, on_time, paid, price_below
 from tests.unit.core.sample import job_body
 from triggerx.core.document import TaskDocument
 from triggerx.core.evidence import EventEvidence
@@ -71,3 +72,19 @@ async def test_run_when_the_event_is_in_another_block_here_then_it_waits_without
         await booth.scene.pass_time(3)
         assert await booth.attester.store.votes.shares(hash_of(document)) == ()
         assert len(await booth.attester.store.votes.open_documents()) == 1
+
+
+@pytest.mark.parametrize("is_forged", [True, False])
+async def test_run_when_no_engine_ordered_the_task_then_it_asks_nobody_outside_about_it(
+    tmp_path: Path, is_forged: bool
+) -> None:
+    async with open_booth(tmp_path) as booth:
+        pages = Pages({PRICE_URL: b'{"price":1990}'})
+        booth.attester.services = replace(booth.attester.services, fetch=pages)
+        document = await performed(booth, price_below)
+        if is_forged:
+            document = replace(document, assignment=replace(document.assignment, signature=bytes(65)))
+        async with booth.at_work():
+            share = await booth.vote_on(document)
+        assert share.code == ("assignment_forged" if is_forged else "ok")
+        assert pages.asked == ([] if is_forged else [PRICE_URL])
