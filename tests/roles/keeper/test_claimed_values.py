@@ -14,7 +14,8 @@ from triggerx.core.canonical import Json
 from triggerx.core.errors import RecoverableError
 from triggerx.core.evidence import ConditionEvidence, TimeEvidence
 from triggerx.core.job import ConditionTrigger, Trigger
-from triggerx.core.validation import Ruling
+from triggerx.core.job_body import expected_job_hash
+from triggerx.core.validation import RegistryEntry, Ruling
 from triggerx.evm.abi import Function
 from triggerx.evm.types import ChainId
 from triggerx.ports.chain import Block, CallReverted
@@ -105,7 +106,9 @@ class Clerk:
 
     async def says(self, evidence: ConditionEvidence | TimeEvidence, trigger: Trigger) -> tuple[Ruling, str]:
         """Ruling and sentence; the yes is an approval without words."""
-        verdict = await self.claims.check(job_body(trigger=trigger), evidence, None, acted_at=self.scene.clock.now())
+        body = job_body(trigger=trigger)
+        entry = RegistryEntry(owner=body.owner, job_hash=expected_job_hash(body), version=CREATED_AT, is_active=True)
+        verdict = await self.claims.check(body, evidence, entry, acted_at=self.scene.clock.now())
         return TRUE if verdict is None else (verdict.ruling, verdict.message)
 
 
