@@ -22,6 +22,7 @@ from triggerx.ports.log import Log
 from triggerx.ports.notifier import Notifier
 from triggerx.ports.operators import Operators
 from triggerx.ports.peers import Peers
+from triggerx.ports.scripts import NoScripts, NoScriptSources, Scripts, ScriptSources
 from triggerx.ports.signer import AttesterSigner, Signer
 from triggerx.ports.store import Store
 
@@ -45,6 +46,10 @@ class Services:
     notifiers: tuple[Notifier, ...]
     fetch: Fetch = field(default_factory=NoFetch)
     """Requests to the outside on behalf of jobs; the default refuses them all."""
+    scripts: Scripts = field(default_factory=NoScripts)
+    """The sandboxes of users' scripts; the default has none."""
+    script_sources: ScriptSources = field(default_factory=NoScriptSources)
+    """Where scripts are read from; the default has none."""
     engine_signer: Signer | None = None
     keeper_signer: AttesterSigner | None = None
     crash_point: CrashPoint = no_crash

@@ -103,6 +103,24 @@ async def test_node_when_entered_then_its_roles_have_started_with_their_tables(t
     assert said(made).events("error") == []
 
 
+async def test_node_when_a_role_runs_a_script_then_its_processes_end_with_the_node(
+    tmp_path: Path, rpc_url: str
+) -> None:
+    def workers() -> int:
+        return sum(len(file.read_text().split()) for file in Path("/proc/self/task").glob("*/children"))
+
+    before = workers()
+    async with running_node(settings(tmp_path, rpc_url)) as node:
+        scripts = node.services.scripts
+        assert scripts.languages() == {"python"}
+        assert workers() == before
+        source = b"def f(now):\n    return now + 1"
+        run = await scripts.run(source, language="python", function="f", arguments={}, now=5)
+        assert run.value == 6
+        assert workers() == before + 1
+    assert workers() == before
+
+
 async def test_nodes_when_two_run_in_one_process_then_they_share_nothing(tmp_path: Path, rpc_url: str) -> None:
     first, second = settings(tmp_path / "a", rpc_url), settings(tmp_path / "b", rpc_url)
     async with running_node(first) as one, running_node(second) as other:
