@@ -211,6 +211,17 @@ async def test_worker_when_a_script_waits_then_it_holds_nothing_of_the_node(benc
         await run
 
 
+async def test_worker_when_the_system_gives_it_a_network_of_its_own_then_it_has_that(bench: Bench) -> None:
+    asked = (
+        "import ctypes; libc = ctypes.CDLL(None); print(libc.unshare(0x50000000) == 0 or libc.unshare(0x40000000) == 0)"
+    )
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", asked, stdout=asyncio.subprocess.PIPE)
+    out, _ = await process.communicate()
+    (process_id,) = bench.pool.process_ids
+    own, its = (Path(f"/proc/{each}/ns/net").readlink() for each in ("self", process_id))
+    assert (own != its) == (out == b"True\n")
+
+
 async def test_worker_when_its_node_is_killed_then_it_ends_too() -> None:
     text = """
 import asyncio

@@ -81,6 +81,9 @@ listen = ["/ip4/127.0.0.1/tcp/4001"]
 bootstrap = ["/ip4/127.0.0.1/tcp/4002/p2p/QmPeer"]
 [chains.2]
 rpc_urls = ["http://127.0.0.1:8545", "https://rpc.example.org"]
+[scripts]
+workers_max = 4
+ipfs_gateways = ["https://ipfs.example.org"]
 [librarian]
 port = 9000
 {NETWORK}"""
@@ -89,6 +92,7 @@ port = 9000
     assert config.keys.keeper_file == tmp_path / "keys/keeper"
     assert config.keys.engine_file is None
     assert config.chains[ChainId(2)].rpc_urls == ("http://127.0.0.1:8545", "https://rpc.example.org")
+    assert (config.scripts.workers_max, config.scripts.ipfs_gateways) == (4, ("https://ipfs.example.org",))
     assert config.roles["librarian"].values == {"port": 9000}
     network = config.network
     assert network is not None
@@ -180,6 +184,11 @@ def test_file_when_the_system_has_one_then_it_is_read_unless_another_is_named(tm
         (
             '[fetch]\nallow_private = ["localhost:80"]',
             "DIR/triggerx.toml:1: fetch: allow_private: expected ADDRESS:PORT such as 127.0.0.1:8080",
+        ),
+        ("[scripts]\nworkers_max = 0", "DIR/triggerx.toml:1: scripts: workers_max: expected 1 to 64, got 0"),
+        (
+            '[scripts]\nipfs_gateways = ["ipfs.io"]',
+            "DIR/triggerx.toml:1: scripts: ipfs_gateways: expected URLs of http",
         ),
         ("network = 5", "DIR/triggerx.toml:1: network: expected the name of a profile or a table"),
         ('network = "../x"', "DIR/triggerx.toml:1: network: expected a name of a-z, 0-9 and -"),
