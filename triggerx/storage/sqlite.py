@@ -15,6 +15,7 @@ from triggerx.storage.statements import statements
 from triggerx.storage.writer import Answer, Parameters, Turn, Writer
 
 STATEMENTS_KEPT: Final = 256  # prepared once a connection; there are about 90
+CACHE_KIB: Final = 64 * 1024  # a batch of a thousand jobs must not spill its pages before they are committed
 READERS: Final = (
     2  # a long list must not keep a short look-up waiting; SQLite's readers are bound by the interpreter anyway
 )
@@ -141,6 +142,7 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.create_function("add_decimal", 2, _add_decimal, deterministic=True)
         connection.create_function("from_hex", 1, bytes.fromhex, deterministic=True)
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         connection.execute("PRAGMA foreign_keys = ON")
     except sqlite3.Error:
         connection.close()

@@ -89,12 +89,12 @@ def _migrate(connection: sqlite3.Connection, path: Path, *, machine: str, moved:
             _set(connection, "application", APPLICATION)
         if _get(connection, "application") != APPLICATION:
             raise foreign(str(path))
-        schema = int(_get(connection, "schema") or 0)
-        for migration in pending("sqlite", schema=schema, where=str(path)):
+        steps = pending("sqlite", schema=int(_get(connection, "schema") or 0), where=str(path))
+        for migration in steps:
             for statement in _split(migration.script):
                 connection.execute(statement)
             _set(connection, "schema", str(migration.number))
-        if schema < TERMS_SCHEMA:
+        if any(step.number == TERMS_SCHEMA for step in steps):
             _fill_terms(connection)
         check_machine(bound=_get(connection, "machine"), machine=machine, moved=moved, where=str(path))
         _set(connection, "machine", machine)

@@ -25,6 +25,7 @@ MIGRATION_LOCK: Final = 0x7472_6767_0002
 SQLITE_TOKENS: Final = MappingProxyType(
     {
         "identity": "INTEGER PRIMARY KEY AUTOINCREMENT",
+        "number": "INTEGER PRIMARY KEY",
         "bytes": "BLOB",
         "string_agg": "group_concat",
         "each": "json_each",
@@ -33,6 +34,7 @@ SQLITE_TOKENS: Final = MappingProxyType(
 POSTGRES_TOKENS: Final = MappingProxyType(
     {
         "identity": "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+        "number": "BIGINT PRIMARY KEY",
         "bytes": "BYTEA",
         "string_agg": "string_agg",
         "each": "json_array_elements_text",

@@ -21,7 +21,7 @@ from tests.contract.storage.nouns import (
     time_body,
 )
 from triggerx.core.budget import GUARDED_GAS, RUNS_PER_DAY_MAX, UNGUARDED_GAS, WEI_MAX
-from triggerx.core.job import Job, JobBody, JobStatus, Limits, TaskDefinition
+from triggerx.core.job import ConditionTrigger, EventTrigger, Job, JobBody, JobStatus, Limits, TaskDefinition
 from triggerx.core.terms import DAY_S, JobTerms
 from triggerx.evm.types import ChainId, Wei
 from triggerx.ports.store import Store
@@ -193,10 +193,12 @@ async def test_watched_jobs_when_listed_are_those_not_over_in_pages(store: Store
 
 
 async def test_watched_jobs_when_a_chain_is_named_are_those_of_that_chain(store: Store) -> None:
-    event, condition = event_body(1).trigger, condition_body(3).trigger
+    elsewhere = EventTrigger(chain_id=ChainId(8453), contract=address(0xEE), event="Moved(address)")
+    view = ConditionTrigger(
+        condition_type="equals", source_type="view", source_url="0x" + "11" * 20, function="get()", chain_id=ChainId(1)
+    )
     await put(store, event_body(1), next_due_at=None)
-    await put(store, replace(event_body(2), trigger=replace(event, chain_id=ChainId(8453))), next_due_at=None)
-    view = replace(condition, source_type="view", source_url="0x" + "11" * 20, function="get()", chain_id=ChainId(1))
+    await put(store, replace(event_body(2), trigger=elsewhere), next_due_at=None)
     await put(store, replace(condition_body(3), trigger=view), next_due_at=None)
     await put(store, condition_body(4), next_due_at=None)
     watched = store.jobs.list_watched

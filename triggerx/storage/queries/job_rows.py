@@ -22,7 +22,7 @@ from triggerx.core.job import (
     TimeTrigger,
     Trigger,
 )
-from triggerx.core.job_body import decode_body, encode_body
+from triggerx.core.job_body import decode_body
 from triggerx.core.terms import JobTerms
 from triggerx.core.trigger_json import dump_trigger, parse_trigger
 from triggerx.evm.types import Address, ChainId, Hash32, Wei
@@ -36,11 +36,10 @@ TRIGGERS_REMEMBERED: Final = 4_096  # most are an interval of a few hundred byte
 
 
 def body_columns(body: JobBody) -> dict[str, Value]:
-    """Every column that repeats what the body says, with the body."""
+    """Every column that repeats what the body says."""
     trigger, action = body.trigger, body.action
     event = trigger if isinstance(trigger, EventTrigger) else None
     return {
-        "body": encode_body(body).decode(),
         "owner": body.owner,
         "job_title": body.title,
         "task_definition_id": int(body.task_definition_id),
