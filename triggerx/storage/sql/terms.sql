@@ -14,7 +14,7 @@ LEFT JOIN deposits d ON d.user_address = j.owner AND d.chain_id = j.target_chain
 -- name: claim_due_jobs
 -- lock: j skip
 {terms}
-WHERE j.status = 1 AND NOT j.is_paused AND j.next_due_at IS NOT NULL AND j.next_due_at <= :now
+WHERE j.next_due_at IS NOT NULL AND j.next_due_at <= :now
 ORDER BY j.next_due_at, j.priority, j.job_number
 LIMIT :limit
 
@@ -70,11 +70,9 @@ UPDATE users SET
     usage_day = CASE WHEN usage_day < :day THEN :day ELSE usage_day END
 WHERE user_id = :user_id
 
--- name: count_ended_run
-UPDATE jobs SET runs = runs - :given_back, open_runs = open_runs - 1 WHERE job_id = :job_id AND open_runs > 0
-
--- name: count_retried_run
-UPDATE jobs SET runs = runs + 1, open_runs = open_runs + 1 WHERE job_id = :job_id
+-- name: count_run
+UPDATE jobs SET runs = runs + :runs, open_runs = open_runs + :open_runs
+WHERE job_id = :job_id AND open_runs + :open_runs >= 0
 
 -- name: set_watched_from
 UPDATE jobs SET watched_from = :block_number WHERE job_number = :number
