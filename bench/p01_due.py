@@ -3,7 +3,7 @@
 Ours is the engine's `TimeWatcher.fire_due`, round after round, until nothing is due: each job is claimed, its due
 second entered into the ledger, its task, its counts and its line in the event log written, and its schedule moved on.
 APScheduler 3 runs as its documentation has it, over SQLAlchemy and SQLite; it has stored only the jobs that are due.
-Both write with a synced write-ahead log.
+Both sync each commit; its journal is SQLite's own default, since nothing of its documentation says otherwise.
 """
 
 import asyncio
@@ -121,8 +121,7 @@ def _store(path: Path, *, is_durable: bool) -> SQLAlchemyJobStore:
 
     @sqlalchemy.event.listens_for(engine, "connect")
     def _set(connection: sqlite3.Connection, _record: object) -> None:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(f"PRAGMA synchronous = {'FULL' if is_durable else 'OFF'}")
+        connection.execute(f"PRAGMA synchronous = {'FULL' if is_durable else 'OFF'}")  # FULL is the default
 
     return SQLAlchemyJobStore(engine=engine)
 
@@ -150,8 +149,6 @@ def _run(name: str) -> None:
 
 def _run_peer(filled: Path, path: Path, due: int) -> float:
     """Seconds a firing; a job is submitted once its next run is durable."""
-    for suffix in ("-wal", "-shm"):
-        Path(f"{path}{suffix}").unlink(missing_ok=True)
     shutil.copyfile(filled, path)
     _ran.clear()
     scheduler = BackgroundScheduler(jobstores={"default": _store(path, is_durable=True)}, timezone=UTC)
