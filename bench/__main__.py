@@ -13,6 +13,7 @@ from bench.report import as_document, print_table
 # Each module has `measure(is_quick)`; it is imported only when it is asked for.
 FIGURES: Final = {
     "P1": "bench.p01_due",
+    "P3": "bench.p03_logs",
     "P9": "bench.p09_attestation",
     "P10": "bench.p10_footprint",
     "P11": "bench.p11_latency",

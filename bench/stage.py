@@ -4,12 +4,14 @@ The parts are wired as the engine's role wires them; what a figure is not about 
 is filled by copying the row that the store's own insert wrote, which takes some ten microseconds a job.
 """
 
+import asyncio
 import io
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from tests.unit.core.sample import CHAIN, NETWORK, job_body
@@ -38,6 +40,7 @@ AGE_S: Final = 3_600  # of the jobs when a measurement begins
 TIME_FRAME_S: Final = 365 * 86_400
 PLENTY: Final = Limits(runs_max=10**9, runs_per_day_max=10**9, wei_max=Wei(10**30), wei_per_day_max=Wei(10**30))
 """Limits that no measured job comes near: an occurrence that is held costs less than one that fires."""
+NO_MARKS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @asynccontextmanager
@@ -63,14 +66,17 @@ async def stage(folder: Path, chains: Mapping[ChainId, Chain]) -> AsyncIterator[
         )
 
 
-async def put_jobs(folder: Path, trigger: Trigger, count: int, *, due_sql: str = "NULL") -> range:
-    """Add `count` jobs that differ in their id and owner alone; returns their numbers in the store.
+async def put_jobs(
+    folder: Path, trigger: Trigger, count: int, *, due_sql: str = "NULL", marks: Mapping[str, str] = NO_MARKS
+) -> range:
+    """Add `count` jobs that differ in their id, owner and marks alone; returns their numbers in the store.
 
-    `due_sql` says when job `n` of 0 to `count` - 1 is due next.
+    `due_sql` says in SQL when job `:n` of 0 to `count` - 1 is due next; each of `marks` is a text in the trigger, and
+    the SQL of what it becomes.
     """
     async with open_store(folder / STORE_FILE, machine=MACHINE) as store:
         first = await _put_first(store, trigger)
-    return _copy(folder / STORE_FILE, first, count, due_sql)
+    return _copy(folder / STORE_FILE, first, count, due_sql, marks)
 
 
 async def _put_first(store: Store, trigger: Trigger) -> JobBody:
@@ -109,47 +115,56 @@ def _owner(number: int) -> Address:
     return Address(keccak256(number.to_bytes(4, "big"))[:20])
 
 
-def _copy(path: Path, first: JobBody, count: int, due_sql: str) -> range:
-    """Copy the first job's row and body; nobody else has the store open."""
+def _copy(path: Path, first: JobBody, count: int, due_sql: str, marks: Mapping[str, str]) -> range:
+    """Copy the first job's row and body, marks filled in; nobody else has the store open."""
     with closing(connect(path)) as connection:
         connection.create_function("nth_id", 1, lambda n: str(first.job_id + n), deterministic=True)
         connection.execute("PRAGMA synchronous = OFF")  # a store that is not whole after a crash is made again
-        found = connection.execute("SELECT * FROM jobs WHERE job_id = ?", (str(first.job_id),)).fetchone()
-        number = int(found["job_number"])
-        given = {
-            "job_number": ":number + n.value",
-            "job_id": "nth_id(n.value)",
-            "owner": "u.user_address",
-            "user_id": "u.user_id",
-            "next_due_at": due_sql.replace("n ", "n.value "),
-        }
-        columns = ", ".join(names := list(found.keys()))
-        values = ", ".join(given.get(column, f"j.{column}") for column in names)
-        numbers = "WITH RECURSIVE n (value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM n WHERE value < :last)"
-        parameters = {"number": number, "last": count - 1, "first": str(first.job_id), "owners": OWNERS}
         connection.execute("CREATE TEMP TABLE owners (place INTEGER PRIMARY KEY, user_id INTEGER)")
         connection.execute("INSERT INTO owners SELECT ROW_NUMBER() OVER (ORDER BY user_id) - 1, user_id FROM users")
+        connection.execute("CREATE TEMP TABLE numbers (n INTEGER PRIMARY KEY)")
+        connection.executemany("INSERT INTO numbers VALUES (?)", zip(range(1, count), strict=True))
+        found = connection.execute("SELECT * FROM jobs WHERE job_id = ?", (str(first.job_id),)).fetchone()
+        columns = list(found.keys())
+        given = {
+            "job_number": ":number + n.n",
+            "job_id": "nth_id(n.n)",
+            "owner": "u.user_address",
+            "user_id": "u.user_id",
+            "next_due_at": due_sql.replace(":n", "n.n"),
+            "trigger_terms": _filled("j.trigger_terms", marks, "n.n"),
+        }
+        values = ", ".join(given.get(column, f"j.{column}") for column in columns)
+        parameters = {"number": found["job_number"], "first": str(first.job_id), "owners": OWNERS}
         connection.execute("BEGIN IMMEDIATE")
-        if count > 1:
-            connection.execute(
-                f"INSERT INTO jobs ({columns}) {numbers} SELECT {values} FROM n, jobs j "  # noqa: S608  our own names
-                "JOIN owners o ON o.place = n.value % :owners JOIN users u ON u.user_id = o.user_id "
-                "WHERE j.job_number = :number",
-                parameters,
-            )
-            connection.execute(
-                f"INSERT INTO job_bodies (job_number, body) {numbers} "  # noqa: S608  our own names
-                "SELECT :number + n.value, replace(b.body, :first, nth_id(n.value)) FROM n, job_bodies b "
-                "WHERE b.job_number = :number",
-                parameters,
-            )
         connection.execute(
-            f"UPDATE jobs SET next_due_at = {due_sql.replace('n ', '0 ')} WHERE job_number = :number",  # noqa: S608
+            f"INSERT INTO jobs ({', '.join(columns)}) SELECT {values} FROM numbers n, jobs j "  # noqa: S608  our own names
+            "JOIN owners o ON o.place = n.n % :owners JOIN users u ON u.user_id = o.user_id "
+            "WHERE j.job_number = :number",
+            parameters,
+        )
+        body = f"replace({_filled('b.body', marks, 'n.n')}, :first, nth_id(n.n))"
+        connection.execute(
+            f"INSERT INTO job_bodies (job_number, body) SELECT :number + n.n, {body} "  # noqa: S608  our own names
+            "FROM numbers n, job_bodies b WHERE b.job_number = :number",
+            parameters,
+        )
+        connection.execute(
+            f"UPDATE jobs SET next_due_at = {due_sql.replace(':n', '0')}, "  # noqa: S608  our own names
+            f"trigger_terms = {_filled('trigger_terms', marks, '0')} WHERE job_number = :number",
             parameters,
         )
         connection.execute("COMMIT")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    number = int(found["job_number"])
     return range(number, number + count)
+
+
+def _filled(column: str, marks: Mapping[str, str], number: str) -> str:
+    """SQL of a text with the marks of job `number` filled in."""
+    for mark, value in marks.items():
+        column = f"replace({column}, '{mark}', {value.replace(':n', number)})"
+    return column
 
 
 class _Nowhere(io.StringIO):
@@ -158,3 +173,13 @@ class _Nowhere(io.StringIO):
     def write(self, text: str) -> int:
         """Say that it was written."""
         return len(text)
+
+
+@asynccontextmanager
+async def beside(*loops: Coroutine[Any, Any, object]) -> AsyncIterator[None]:
+    """Run loops beside the block; one that fails ends the block at once, and the block's end cancels the others."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(loop) for loop in loops]
+        yield
+        for task in tasks:
+            task.cancel()
