@@ -19,7 +19,7 @@ from triggerx.ports.chain import Block, BlockRange, Chain, Receipt
 from triggerx.ports.store import Queries
 from triggerx.ports.store.jobs import TriggerKind
 from triggerx.role import Services, WakeUp
-from triggerx.triggers.ordinals import ordinal_in, ordinals
+from triggerx.triggers.ordinals import ordinals
 from triggerx_engine.catch_up import CatchUp
 from triggerx_engine.event_jobs import EventJobs, Occurred, entry_of, mined_again, withdrawn
 from triggerx_engine.job_feed import JobFeed
@@ -140,11 +140,9 @@ class ChainWatcher:
     async def _enter(self, queries: Queries, occurred: Sequence[Occurred]) -> None:
         """Write entries; one whose firing is known is put back where a reorg had moved or dropped it."""
         now_ms = self._services.clock.now_ms()
-        numbers = sorted({each.number for each in occurred})
-        terms = {each.number: each for each in await queries.jobs.terms(numbers)}
         fresh: dict[Hash32, NewEntry] = {}
         for each in occurred:
-            job = terms[each.number]
+            job = self._jobs.terms(each.number)
             entry = entry_of(job, each, confirmations=self._jobs.confirmations(job), now_ms=now_ms)
             if entry is not None:
                 fresh[entry.task_key] = entry
@@ -183,8 +181,5 @@ class ChainWatcher:
 
 
 def _places_in(receipt: Receipt) -> dict[tuple[Hash32, int], int]:
-    return {
-        (receipt.tx_hash, log.log_index): ordinal
-        for log in receipt.logs
-        if (ordinal := ordinal_in(receipt, log.log_index)) is not None
-    }
+    indexes = sorted(log.log_index for log in receipt.logs)
+    return {(receipt.tx_hash, index): ordinal for ordinal, index in enumerate(indexes)}
