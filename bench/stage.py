@@ -23,6 +23,7 @@ from triggerx.evm.registry import pack_job_id
 from triggerx.evm.types import Address, ChainId, Wei
 from triggerx.node.clock import SystemChance, SystemClock
 from triggerx.node.log import NodeLog
+from triggerx.node.process import collect_seldom
 from triggerx.ports.chain import Chain
 from triggerx.ports.store import Store
 from triggerx.role import Services
@@ -46,6 +47,7 @@ NO_MARKS: Final[Mapping[str, str]] = MappingProxyType({})
 @asynccontextmanager
 async def stage(folder: Path, chains: Mapping[ChainId, Chain]) -> AsyncIterator[Services]:
     """Open the store in `folder`, and give what the engine's parts ask for; their log is rendered and thrown away."""
+    collect_seldom()  # as every node's process does; a peer in this process has it from here on too
     clock = SystemClock()
     log = NodeLog(clock, lines="json", stream=_Nowhere())
     nobody: Any = None
