@@ -14,6 +14,7 @@ from bench.report import as_document, print_table
 FIGURES: Final = {
     "P1": "bench.p01_due",
     "P3": "bench.p03_logs",
+    "P4": "bench.p04_requests",
     "P9": "bench.p09_attestation",
     "P10": "bench.p10_footprint",
     "P11": "bench.p11_latency",

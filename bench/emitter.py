@@ -35,6 +35,7 @@ _RUNTIME: Final = (
 INIT_CODE: Final = bytes.fromhex(f"60{len(_RUNTIME):02x}80600b6000396000f3") + _RUNTIME
 LOGS_PER_TRANSACTION: Final = 500
 GAS_PER_LOG: Final = 2_000
+CREATE_GAS: Final = 5_000_000
 FEES: Final = Fees(max_wei=Wei(100 * 10**9), priority_wei=Wei(10**9))
 _anything: Final = msgspec.json.Decoder(Any)
 
@@ -59,6 +60,12 @@ class Emitter:
         for first in range(start, start + count, LOGS_PER_TRANSACTION):
             some = min(LOGS_PER_TRANSACTION, start + count - first)
             await self._send(self.address, ping_data(first, some), 100_000 + GAS_PER_LOG * some)
+
+    async def create(self, init_code: bytes) -> Address:
+        """Send what makes a contract; it is there with the next block."""
+        address = created_address(self.signer.address, self.nonce)
+        await self._send(None, init_code, CREATE_GAS)
+        return address
 
     async def mine(self) -> None:
         """Make a block of what waits."""
@@ -85,8 +92,7 @@ async def running_emitter(*, automine: bool = False) -> AsyncIterator[Emitter]:
         signer = KeySigner(PrivateKey(chain.accounts[0].private_key))
         address = Address(bytes(20))
         emitter = Emitter(Reads(client, SystemClock()), chain.rpc_url, signer, address, 0)
-        await emitter._send(None, INIT_CODE, 1_000_000)
-        emitter.address = created_address(signer.address, 0)
+        emitter.address = await emitter.create(INIT_CODE)
         if not automine:
             await emitter.ask("evm_setAutomine", False)
         yield emitter

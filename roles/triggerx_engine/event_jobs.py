@@ -75,7 +75,7 @@ class EventJobs:
         self._uncovered.pop(number, None)
 
     def terms(self, number: int) -> JobTerms:
-        """The terms of a watched job as they were put; usage has moved on since, and its entry does not depend on it."""
+        """The terms of a watched job as they were put: usage has moved on, and an entry does not depend on it."""
         return self._terms[number]
 
     def wanted(self) -> LogFilter:
