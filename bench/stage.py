@@ -29,6 +29,11 @@ from triggerx.ports.store import Store
 from triggerx.role import Services
 from triggerx.storage import open_store
 from triggerx.storage.sqlite import connect
+from triggerx_engine.chain_watcher import ChainWatcher
+from triggerx_engine.prices import Prices
+from triggerx_engine.queue import Queue
+from triggerx_engine.values import ConditionJobs
+from triggerx_engine.views import Views
 
 MACHINE: Final = "a machine under measurement"
 STORE_FILE: Final = "triggerx.sqlite"
@@ -185,3 +190,11 @@ async def beside(*loops: Coroutine[Any, Any, object]) -> AsyncIterator[None]:
         yield
         for task in tasks:
             task.cancel()
+
+
+def event_loops(services: Services) -> tuple[Coroutine[Any, Any, object], ...]:
+    """The loops from a chain's events to firings, wired as the engine's role wires them."""
+    prices = Prices(services, user_runs_per_day_max=USER_RUNS_PER_DAY_MAX)
+    queue = Queue(services, prices, on_time_s=ON_TIME_S, poll_s=POLL_S)
+    views = Views(services, ConditionJobs(services, prices))
+    return prices.run(), queue.run(), ChainWatcher(services, queue, views, chain_id=CHAIN, poll_s=POLL_S).run()
