@@ -16,6 +16,7 @@ FIGURES: Final = {
     "P3": "bench.p03_logs",
     "P4": "bench.p04_requests",
     "P5B": "bench.p05b_events",
+    "P8": "bench.p08_conditions",
     "P9": "bench.p09_attestation",
     "P10": "bench.p10_footprint",
     "P11": "bench.p11_latency",
