@@ -1,0 +1,209 @@
+"""What `triggerx audit` and those of `triggerx jobs` do that need no owner's key: they ask the API, and show."""
+
+import asyncio
+import json
+import re
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Final, TypeVar
+
+from triggerx.client.answers import Audit, JobEntry
+from triggerx.client.api import Answer, Api, ApiRefused
+from triggerx.client.job_file import BadJobFile, JobFile
+from triggerx.core.errors import RecoverableError, TriggerxError, UnavailableError, UnrecoverableError
+from triggerx.core.job import JobId
+from triggerx.core.job_body import dump_body
+from triggerx.evm.types import Address, parse_address
+from triggerx.node.clock import SystemClock
+from triggerx.node.options import UsageError
+from triggerx.node.remote.output import print_document, print_findings, print_raw, print_rows, print_table, say
+from triggerx.node.remote.place import Place
+
+HEADINGS: Final = ("JOB", "TITLE", "DEFINITION", "STATUS", "TASKS", "SPENT WEI", "LAST RUN")
+FOUND: Final = 1
+"""The exit status of an audit that found something."""
+_NUMBER: Final = re.compile(r"[0-9]{1,80}")
+
+T = TypeVar("T")
+
+
+def asked(place: Place, question: Callable[[Api], Awaitable[Answer[T]]]) -> Answer[T]:
+    """Ask the API once; a refused key is told with the way to give another."""
+
+    async def ask() -> Answer[T]:
+        async with place.open_api() as api:
+            return await question(api)
+
+    return run(ask)
+
+
+def run(work: Callable[[], Awaitable[T]]) -> T:
+    """Do it in a loop of its own; what the chain or the API refuses becomes one error with its exit status."""
+
+    async def whole() -> T:
+        return await work()
+
+    try:
+        return asyncio.run(whole())
+    except ApiRefused as error:
+        if error.status not in (401, 403):
+            raise
+        hint = "give a key by --api-key-file FILE or TRIGGERX_API_KEY"
+        raise ApiRefused(f"{error}: {hint}", status=error.status, field=error.field) from error
+    except (UnrecoverableError, RecoverableError):
+        raise
+    except TriggerxError as error:
+        raise UsageError(str(error)) from error
+
+
+def parse_job_id(text: str) -> JobId:
+    """Read a job's id; raises `UsageError`."""
+    if not _NUMBER.fullmatch(text) or not 1 <= int(text) < 1 << 256:
+        raise UsageError(f"JOB: expected the number of a job, as triggerx jobs list shows it, got {text[:90]!r}")
+    return JobId(int(text))
+
+
+def parse_moment(text: str) -> int:
+    """Read unix seconds or ISO 8601, which is UTC where it has no offset; raises `UsageError`."""
+    if _NUMBER.fullmatch(text):
+        return int(text)
+    try:
+        given = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(
+            f"--at: expected unix seconds or ISO 8601 such as 2030-01-31T09:00:00Z, got {text[:60]!r}"
+        ) from error
+    aware = given if given.tzinfo is not None else given.replace(tzinfo=UTC)
+    return int(aware.timestamp() // 1)
+
+
+def check_blocks(from_block: int, to_block: int) -> None:
+    """Refuse a span that ends before it begins."""
+    if from_block > to_block:
+        raise UsageError(f"--from is {from_block}, after --to {to_block}")
+
+
+def list_jobs(place: Place, *, owner: str | None, is_json: bool) -> None:
+    """Print the jobs of the key, or of an owner."""
+    address = None if owner is None else _owner(owner)
+    answer = asked(place, lambda api: api.jobs_of_key() if address is None else api.jobs_of(address))
+    if is_json:
+        print_raw(answer.raw)
+        return
+    if not answer.value.jobs:
+        say("There is no job yet: triggerx jobs create FILE makes one.")
+        return
+    print_table(HEADINGS, [_row(entry) for entry in answer.value.jobs])
+
+
+def show_job(place: Place, job: str, *, is_json: bool) -> None:
+    """Print everything the API has of one job."""
+    job_id = parse_job_id(job)
+    shown(asked(place, lambda api: api.job(job_id)), is_json=is_json)
+
+
+def pause_job(place: Place, job: str, *, is_json: bool) -> None:
+    """Let nothing of it fire until it is resumed."""
+    job_id = parse_job_id(job)
+    shown(asked(place, lambda api: api.pause_job(job_id)), is_json=is_json)
+
+
+def resume_job(place: Place, job: str, *, is_json: bool) -> None:
+    """Let it fire again."""
+    job_id = parse_job_id(job)
+    shown(asked(place, lambda api: api.resume_job(job_id)), is_json=is_json)
+
+
+def why(place: Place, job: str, *, at: str | None, is_json: bool) -> None:
+    """Print why a job did or did not run, as it stands or at a moment."""
+    job_id = parse_job_id(job)
+    second = None if at is None else parse_moment(at)
+    answer = asked(place, lambda api: api.why(job_id, at=second))
+    if is_json:
+        print_raw(answer.raw)
+        return
+    print_findings(answer.value.findings)
+
+
+def simulate(place: Place, file: Path, *, from_block: int, to_block: int, is_json: bool) -> None:
+    """Print every firing that the file's job would have had in these blocks, and what it would have cost."""
+    check_blocks(from_block, to_block)
+    job_file = JobFile.read(file)
+    owner = None if place.signer is None or "user_address" in job_file.fields else place.signer.address
+    chain_id = job_file.chain_id() or place.default_chain_id
+    body = job_file.draft(owner=owner, chain_id=chain_id, now=SystemClock().now())
+    try:
+        answer = asked(place, lambda api: api.simulate(dump_body(body), from_block=from_block, to_block=to_block))
+    except ApiRefused as error:
+        raise about_file(job_file, error) from error
+    if is_json:
+        print_raw(answer.raw)
+        return
+    print_rows(answer.value.firings)
+    print_document({name: value for name, value in as_object(answer.raw).items() if name not in ("firings", "job")})
+
+
+def audit(place: Place, job: str | None, *, from_block: int, to_block: int, is_json: bool) -> int:
+    """Hold the ledger of a job, or of all, against what should be in it; returns the exit status."""
+    check_blocks(from_block, to_block)
+    job_id = None if job is None else parse_job_id(job)
+    answer = asked(place, lambda api: api.audit(job_id, from_block=from_block, to_block=to_block))
+    if is_json:
+        print_raw(answer.raw)
+    else:
+        _print_audit(answer)
+    return FOUND if answer.value.findings else 0
+
+
+def shown(answer: Answer[T], *, is_json: bool) -> None:
+    """Print an answer that is one object."""
+    if is_json:
+        print_raw(answer.raw)
+    else:
+        print_document(as_object(answer.raw))
+
+
+def about_file(job_file: JobFile, error: ApiRefused) -> ApiRefused | BadJobFile:
+    """The API's refusal of a body, told of the file that it came from."""
+    return BadJobFile(f"{job_file.path}: {error}") if error.field else error
+
+
+def as_object(raw: bytes) -> dict[str, object]:
+    """An answer that was decoded before, as the object it is; numbers stay exact."""
+    value = json.loads(raw, parse_float=Decimal)
+    if not isinstance(value, dict):
+        raise UnavailableError("the API answered with something else than an object")
+    return value
+
+
+def _print_audit(answer: Answer[Audit]) -> None:
+    rest = {name: value for name, value in as_object(answer.raw).items() if name != "findings"}
+    if rest:
+        print_document(rest)
+    if answer.value.findings:
+        say(f"The audit found {len(answer.value.findings)} things:")
+        print_rows(answer.value.findings)
+    else:
+        say("The audit found nothing: the ledger is what it should be.")
+
+
+def _row(entry: JobEntry) -> tuple[object, ...]:
+    job = entry.job_data
+    return (
+        job.job_id,
+        job.job_title,
+        job.task_definition_id,
+        job.status,
+        len(job.task_ids),
+        job.job_cost_actual_wei,
+        job.last_executed_at,
+    )
+
+
+def _owner(text: str) -> Address:
+    try:
+        return parse_address(text)
+    except ValueError as error:
+        raise UsageError(f"--owner: {error}") from error
