@@ -24,8 +24,8 @@ from triggerx.ports.signer import Signer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RegisteredJob:
-    """A job that is on chain, with its registry entry."""
+class Registration:
+    """A job's id with its registry entry."""
 
     job_id: JobId
     entry: RegistryEntry
@@ -55,18 +55,18 @@ class Owner:
         """Deposit gas money into the GasRegistry; the hub pays for this owner's runs from it."""
         await self._wallet.send(self.contracts.gas_registry, GasRegistry.depositETH.encode(amount), value=amount)
 
-    async def create(self, body: JobBody) -> RegisteredJob:
+    async def create(self, body: JobBody) -> Registration:
         """Create a job of this owner; the body's own id does not count, for the registry makes one."""
         (created,) = await self.create_all([body])
         return created
 
-    async def create_all(self, bodies: Sequence[JobBody], *, gas: int | None = None) -> list[RegisteredJob]:
+    async def create_all(self, bodies: Sequence[JobBody], *, gas: int | None = None) -> list[Registration]:
         """Create several by transactions that travel together; `gas` is each one's, None asks for an estimate."""
         calls = [Outgoing(to=self.contracts.job_registry, data=_creation(body), gas=gas) for body in bodies]
         receipts = await self._wallet.send_all(calls)
         return [self._registered(receipt, JobRegistry.JobCreated, "jobHash") for receipt in receipts]
 
-    async def update(self, old: BoundFields, new: JobBody) -> RegisteredJob:
+    async def update(self, old: BoundFields, new: JobBody) -> Registration:
         """Change what the registry binds of a job. Definition and target stay: `updateJob` takes one of each.
 
         `old` must be what the registry's hash was made of, else it refuses.
@@ -101,7 +101,7 @@ class Owner:
             return None
         return RegistryEntry(owner=row[1], job_hash=row[2], version=row[3], is_active=row[4])
 
-    def _registered(self, receipt: Receipt, event: Event, hash_field: str) -> RegisteredJob:
+    def _registered(self, receipt: Receipt, event: Event, hash_field: str) -> Registration:
         registry = self.contracts.job_registry
         for log in receipt.logs:
             if log.address == registry and log.topics[0] == event.topic:
@@ -112,7 +112,7 @@ class Owner:
                     version=cast("int", told["timestamp"]),
                     is_active=True,
                 )
-                return RegisteredJob(job_id=JobId(cast("int", told["jobId"])), entry=entry)
+                return Registration(job_id=JobId(cast("int", told["jobId"])), entry=entry)
         raise RecoverableError(
             f"transaction {to_hex(receipt.tx_hash)} was mined without the JobRegistry's {event.name}: is "
             f"{to_hex(registry)} the registry of chain {self.contracts.chain_id}?"

@@ -13,7 +13,7 @@ from typing import TypeVar
 from triggerx.client.answers import JobRow, Posted
 from triggerx.client.api import Answer, Api, ApiRefused
 from triggerx.client.job_file import JobFile
-from triggerx.client.owner import BoundFields, Owner, RegisteredJob, hash_of, is_bound_by
+from triggerx.client.owner import BoundFields, Owner, Registration, hash_of, is_bound_by
 from triggerx.client.signing import ATTEMPTS_DEFAULT, FEE_MAX_DEFAULT_WEI, MandateTerms, sign_mandate, sign_run
 from triggerx.core.errors import InvalidInput, UnrecoverableError
 from triggerx.core.job import JobBody, JobId, TaskDefinition
@@ -198,7 +198,7 @@ async def _deleted(place: Place, job_id: JobId) -> None:
             say(f"deleted job {job_id} on chain {owner.contracts.chain_id}")
 
 
-async def _found(job_file: JobFile, body: JobBody, owner: Owner) -> RegisteredJob:
+async def _found(job_file: JobFile, body: JobBody, owner: Owner) -> Registration:
     """The file's job as the registry has it; refuses one that its hash does not bind."""
     registered = await _entry(job_file, body, owner)
     if not is_bound_by(registered.entry, body):
@@ -208,7 +208,7 @@ async def _found(job_file: JobFile, body: JobBody, owner: Owner) -> RegisteredJo
     return registered
 
 
-async def _entry(job_file: JobFile, body: JobBody, owner: Owner) -> RegisteredJob:
+async def _entry(job_file: JobFile, body: JobBody, owner: Owner) -> Registration:
     entry = await owner.entry(body.job_id)
     if entry is None:
         raise job_file.wrong(
@@ -218,7 +218,7 @@ async def _entry(job_file: JobFile, body: JobBody, owner: Owner) -> RegisteredJo
         raise job_file.wrong("job_id", f"is {body.job_id}, a job of {checksum(entry.owner)}")
     if not entry.is_active:
         raise job_file.wrong("job_id", f"is {body.job_id}, which was deleted on chain")
-    return RegisteredJob(job_id=body.job_id, entry=entry)
+    return Registration(job_id=body.job_id, entry=entry)
 
 
 def _check_signable(job_file: JobFile, body: JobBody, order: CreateOrder, owner: Owner) -> None:
@@ -237,7 +237,7 @@ def _takes_mandate(order: CreateOrder, owner: Owner) -> bool:
     return order.has_mandate and owner.contracts.is_guarded
 
 
-def _mandated(body: JobBody, registered: RegisteredJob, order: CreateOrder, owner: Owner) -> JobBody:
+def _mandated(body: JobBody, registered: Registration, order: CreateOrder, owner: Owner) -> JobBody:
     if not _takes_mandate(order, owner):
         return replace(body, mandate=None)
     signed = sign_mandate(body, registered.entry, order.terms, contracts=owner.contracts, signer=owner.signer)
