@@ -15,7 +15,7 @@ BLOCK = Block(number=7, hash=Hash32(b"\x07" * 32), parent_hash=Hash32(b"\x06" * 
 def answer(index: int, *, block_hash: str = "07", removed: bool = False) -> LogAnswer:
     return LogAnswer(
         address="0x" + "11" * 20,
-        topics=[],
+        topics=(),
         data="0x",
         block_number="0x7",
         block_hash="0x" + block_hash * 32,
