@@ -65,6 +65,10 @@ class FakeChain:
 
         A function with several results needs a tuple of them; one that raises `CallReverted` reverts.
         """
+        self.answer_at(to, function, lambda _, *arguments: answer(*arguments))
+
+    def answer_at(self, to: Address, function: Function, answer: Answer) -> None:
+        """The same, where the answer depends on the block: `answer` gets its number before the arguments."""
         self._answers[to, function.selector] = (function, answer)
 
     async def mine(self, count: int = 1, *, logs: Sequence[Log] = (), timestamp: int | None = None) -> Block:
@@ -137,7 +141,8 @@ class FakeChain:
         if found is None:
             raise CallReverted(f"no answer is registered for {to_hex(data[:4])} at {to_hex(to)}")
         function, answer = found
-        result = answer(*function.decode_input(data))
+        at = block if isinstance(block, int) else self._blocks[-1].number
+        result = answer(at, *function.decode_input(data))
         values = (result,) if len(function.outputs.components) == 1 else result
         return encode_type(function.outputs, values)
 
