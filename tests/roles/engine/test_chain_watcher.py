@@ -277,7 +277,8 @@ async def test_run_when_a_trigger_makes_no_sense_then_its_job_is_set_aside_and_t
 async def test_run_when_a_flood_comes_then_all_of_it_is_queued_and_fires_once(tmp_path: Path) -> None:
     async with open_scene(tmp_path) as scene:
         node = await scene.engine()
-        body = replace(another(1), task_definition_id=TaskDefinition.EVENT_STATIC, trigger=waiting_for_payment().trigger)
+        waiting = waiting_for_payment()
+        body = replace(another(1), task_definition_id=TaskDefinition.EVENT_STATIC, trigger=waiting.trigger)
         job = await event_job(scene, node, body)
         async with running(watcher_of(node).run()):
             await scene.pass_time(2)
