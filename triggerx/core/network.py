@@ -15,7 +15,7 @@ class ActionChain:
     """The contracts of one chain on which actions happen. `is_guarded` is whether the hub verifies mandates.
 
     `confirmations` is how many blocks must lie on top before something counts there; `block_time_s` is the usual
-    distance of two blocks.
+    distance of two blocks. No event of the contracts lies before `start_block`: the first of them was deployed there.
     """
 
     chain_id: ChainId
@@ -25,6 +25,7 @@ class ActionChain:
     is_guarded: bool
     confirmations: int
     block_time_s: float
+    start_block: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,8 +52,9 @@ def read_network(table: Table, *, expected_name: str | None = None) -> Network:
             raise table.refuse(key, "expected 0 or more blocks")
     for chain_id, chain in network.action_chains.items():
         inner = table.inner("action_chains").inner(str(chain_id))
-        if chain.confirmations < 0:
-            raise inner.refuse("confirmations", "expected 0 or more blocks")
+        for key in ("confirmations", "start_block"):
+            if getattr(chain, key) < 0:
+                raise inner.refuse(key, "expected 0 or more blocks")
         if chain.block_time_s <= 0:
             raise inner.refuse("block_time_s", "expected more than 0 seconds")
     timing = network.timing

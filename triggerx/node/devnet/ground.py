@@ -191,6 +191,7 @@ def _network(deployment: Deployment, engine: Address, *, kind: Kind, block_time_
         is_guarded=True,
         confirmations=0,
         block_time_s=float(block_time_s) or 0.1,
+        start_block=deployment.l2_start_block,
     )
     return Network(
         name="devnet",
