@@ -14,7 +14,7 @@ from triggerx.evm.types import Address, Hash32, Wei, checksum, to_hex
 from triggerx.ports.chain import Log, LogFilter, Receipt
 from triggerx.ports.store import Queries
 from triggerx.role import Services
-from triggerx_sentinel.follower import Prepared
+from triggerx_sentinel.follower import LogReader, Prepared
 from triggerx_sentinel.registrations import operator_joined, operator_left, power_updated
 
 INTERNAL_DEFINITIONS = range(10001, 10004)  # the Attestation Center's own tasks (CHAIN.md §1)
@@ -115,7 +115,7 @@ class Rewarded:
         return ()
 
 
-class AttestationLogs:
+class AttestationLogs(LogReader):
     """Reads the Attestation Center on L2: decisions, rewards, operators joining and leaving."""
 
     def __init__(self, services: Services) -> None:

@@ -207,6 +207,10 @@ def test_file_when_the_system_has_one_then_it_is_read_unless_another_is_named(tm
             "DIR/triggerx.toml:16: network.action_chains.2.conf",
         ),
         (
+            NETWORK.replace("engines = []", "engines = []\nl1_block_time_s = 0"),
+            "DIR/triggerx.toml:9: network.l1_block_time_s: expected more than 0 seconds",
+        ),
+        (
             NETWORK.replace("start_block = 77", "start_block = -5"),
             "DIR/triggerx.toml:18: network.action_chains.2.start_block: expected 0 or more blocks",
         ),
