@@ -117,12 +117,14 @@ class Jobs:
     async def _store(self, accepted: Sequence[Accepted], key: ApiKey) -> web.Response:
         services, owner = self._services, accepted[0].body.owner
         action_chain = action_chain_of(services, accepted[0].body)
-        deposit = await read_deposit(chain_of(services, action_chain.chain_id), action_chain, owner)
+        chain = chain_of(services, action_chain.chain_id)
+        head = await chain.head()
+        deposit = await read_deposit(chain, action_chain, owner, block=head.number)
         events: list[JobCreated | JobChanged] = []
         now = services.clock.now()
         async with services.store.transaction() as queries:
             user = await queries.users.ensure(owner, now=now)
-            await queries.users.set_token_balance(owner, deposit, now=now)
+            await queries.deposits.set(chain.chain_id, owner, deposit, block_number=head.number, now=now)
             for item in accepted:
                 if item.entry is not None:
                     events += await self._write(queries, item, item.entry, user_id=user.user_id, key=key)

@@ -32,7 +32,7 @@ async def read_entry(chain: Chain, action_chain: ActionChain, job_id: JobId) -> 
     return RegistryEntry(owner=row[1], job_hash=row[2], version=row[3], is_active=row[4])
 
 
-async def read_deposit(chain: Chain, action_chain: ActionChain, owner: Address) -> Wei:
-    """Return `GasRegistry.getBalance(owner)` now, in wei."""
-    answer = await chain.call(action_chain.gas_registry, GasRegistry.getBalance.encode(owner))
+async def read_deposit(chain: Chain, action_chain: ActionChain, owner: Address, *, block: int | str = "latest") -> Wei:
+    """Return `GasRegistry.getBalance(owner)` at a block, by default now, in wei."""
+    answer = await chain.call(action_chain.gas_registry, GasRegistry.getBalance.encode(owner), block=block)
     return Wei(cast("int", GasRegistry.getBalance.decode_output(answer)[0]))

@@ -1,12 +1,15 @@
 -- What decides about firings, without the body: read by the thousand, and counted by the thousand.
 
+-- Read by place: `job_rows.terms_of` takes the columns in this order.
+
 -- fragment: terms
 SELECT
-    j.job_number, j.job_id, j.owner, j.user_id, j.task_definition_id, j.trigger_terms, j.time_frame, j.target_chain_id,
-    j.recurring, j.priority, j.status, j.is_paused, j.created_at, j.expires_at, j.next_due_at, j.watched_from,
-    j.link_job_id, j.chain_status, j.runs_max, j.runs_per_day_max, j.wei_max, j.wei_per_day_max, j.gas_price_max_wei,
-    j.mandate_expiry, j.run_gas, j.runs, j.open_runs, j.runs_today, j.usage_day, j.spent_wei, j.spent_today_wei,
-    u.runs_today AS user_runs_today, u.usage_day AS user_usage_day, d.balance AS balance_wei
+    j.job_number, j.user_id, j.priority, j.created_at, j.expires_at, j.next_due_at, j.watched_from, j.chain_status,
+    j.runs_max, j.runs_per_day_max, j.run_gas, j.runs, j.open_runs, j.runs_today, j.usage_day,
+    u.runs_today AS user_runs_today, u.usage_day AS user_usage_day,
+    j.job_id, j.owner, j.task_definition_id, j.trigger_terms, j.time_frame, j.target_chain_id, j.recurring, j.status,
+    j.is_paused, j.link_job_id, j.wei_max, j.wei_per_day_max, j.gas_price_max_wei, j.spent_wei, j.spent_today_wei,
+    d.balance AS balance_wei, j.mandate_expiry
 FROM jobs j
 JOIN users u ON u.user_id = j.user_id
 LEFT JOIN deposits d ON d.user_address = j.owner AND d.chain_id = j.target_chain_id
