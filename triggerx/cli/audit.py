@@ -15,6 +15,10 @@ def audit(  # noqa: PLR0913 - each argument is an option of the command
     job: Annotated[str | None, typer.Argument(metavar="[JOB]", help="One job; without it, all.")] = None,
     from_block: FromBlock,
     to_block: ToBlock,
+    chain: Annotated[
+        int | None,
+        typer.Option(min=1, max=2**32 - 1, metavar="ID", help="Whose blocks, where the network has several chains."),
+    ] = None,
     as_json: AsJson = False,
     api: ApiUrl = None,
     api_key_file: ApiKeyFile = None,
@@ -24,7 +28,7 @@ def audit(  # noqa: PLR0913 - each argument is an option of the command
 
     The exit status is 0 only when nothing was found, and 1 when something was.
     """
-    from triggerx.node.remote.jobs import audit as check
+    from triggerx.node.remote.replays import audit as check
 
     there = place(api=api, api_key_file=api_key_file, data_dir=data_dir)
-    raise typer.Exit(check(there, job, from_block=from_block, to_block=to_block, is_json=as_json))
+    raise typer.Exit(check(there, job, from_block=from_block, to_block=to_block, chain=chain, is_json=as_json))

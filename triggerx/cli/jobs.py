@@ -303,7 +303,7 @@ def simulate(  # noqa: PLR0913 - each argument is an option of the command
     data_dir: DataDir = None,
 ) -> None:
     """Print every firing that the file's job would have had in these blocks, and what it would have cost."""
-    from triggerx.node.remote.jobs import simulate as try_out
+    from triggerx.node.remote.replays import simulate as try_out
 
     there = place(api=api, api_key_file=api_key_file, data_dir=data_dir)
     try_out(there, file, from_block=from_block, to_block=to_block, is_json=as_json)

@@ -113,13 +113,59 @@ class Why(msgspec.Struct):
     at: int | None = None
 
 
-class Simulation(msgspec.Struct):
-    """What a job would have done: each firing is shown field by field."""
+class Trial(msgspec.Struct):
+    """One occurrence in the past, and what would have become of it; `call_succeeded` None where nobody knows."""
 
-    firings: list[Document]
+    block: int
+    moment: int
+    outcome: str
+    reason: str
+    detail: str
+    call_succeeded: bool | None
+    revert_reason: str
+    gas: int
+    cost_wei: str
+
+
+class Simulation(msgspec.Struct):
+    """What a job would have done: every occurrence of its trigger, the sums, and what was assumed."""
+
+    firings: list[Trial]
+    totals: Document
+    assumptions: list[str]
+    gas_price_wei: str
+
+
+class AuditFinding(msgspec.Struct):
+    """One way in which the ledger, or what follows from it, is wrong."""
+
+    fault: str
+    moment: int
+    text: str
 
 
 class Audit(msgspec.Struct):
-    """Where the ledger is not what it should be; empty when it is."""
+    """What was found of one job; `checked` says how far it could be looked at."""
 
-    findings: list[Document]
+    job_id: str
+    complete: bool
+    checked: str
+    expected: int
+    findings: list[AuditFinding]
+    notes: list[str] = []
+
+
+class Unchecked(msgspec.Struct):
+    """A job that could not be audited, and why."""
+
+    job_id: str
+    reason: str
+
+
+class AuditPage(msgspec.Struct):
+    """Some of a chain's jobs; `next_after` asks for those that follow, None after the last."""
+
+    complete: bool
+    jobs: list[Audit]
+    unchecked: list[Unchecked] = []
+    next_after: str | None = None

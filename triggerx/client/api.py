@@ -19,7 +19,7 @@ from triggerx.core.canonical import Json
 from triggerx.core.errors import InvalidInput, UnavailableError, UnrecoverableError
 from triggerx.core.job import JobId
 from triggerx.evm.nesting import shallow_json
-from triggerx.evm.types import Address, checksum
+from triggerx.evm.types import Address, ChainId, checksum
 
 ANSWER_WITHIN_S: Final = 30.0
 """An API waits for its chain's endpoint, and for a job's registry entry, in much less."""
@@ -133,11 +133,19 @@ class Api:
             answers.Simulation, "POST", "/api/jobs/simulate", body=body, within_s=REPLAYED_WITHIN_S
         )
 
-    async def audit(self, job_id: JobId | None, *, from_block: int, to_block: int) -> Answer[answers.Audit]:
-        """GET /api/audit, or /api/jobs/:id/audit: hold the ledger against what should have fired in these blocks."""
-        path = "/api/audit" if job_id is None else f"/api/jobs/{job_id}/audit"
+    async def audit_job(self, job_id: JobId, *, from_block: int, to_block: int) -> Answer[answers.Audit]:
+        """GET /api/jobs/:id/audit: hold one job's ledger against what should have fired in these blocks."""
         query: Query = {"from": from_block, "to": to_block}
-        return await self._typed(answers.Audit, "GET", path, query=query, within_s=REPLAYED_WITHIN_S)
+        return await self._typed(
+            answers.Audit, "GET", f"/api/jobs/{job_id}/audit", query=query, within_s=REPLAYED_WITHIN_S
+        )
+
+    async def audit_page(
+        self, *, from_block: int, to_block: int, chain_id: ChainId | None, after: str | None
+    ) -> Answer[answers.AuditPage]:
+        """GET /api/audit: the same for some of a chain's jobs; `after` is the page before's `next_after`."""
+        query: Query = {"from": from_block, "to": to_block, "chain_id": chain_id, "after": after}
+        return await self._typed(answers.AuditPage, "GET", "/api/audit", query=query, within_s=REPLAYED_WITHIN_S)
 
     async def tasks_of(self, job_id: JobId) -> Answer[list[answers.TaskRow]]:
         """GET /api/tasks/job/:id: a job's tasks, oldest first."""

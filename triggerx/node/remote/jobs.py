@@ -1,4 +1,4 @@
-"""What `triggerx audit` and those of `triggerx jobs` do that need no owner's key: they ask the API, and show."""
+"""What those of `triggerx jobs` do that need no owner's key: they ask the API, and show its answer."""
 
 import asyncio
 import json
@@ -6,24 +6,19 @@ import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Final, TypeVar
 
-from triggerx.client.answers import Audit, JobEntry
+from triggerx.client.answers import JobEntry
 from triggerx.client.api import Answer, Api, ApiRefused
 from triggerx.client.job_file import BadJobFile, JobFile
 from triggerx.core.errors import RecoverableError, TriggerxError, UnavailableError, UnrecoverableError
 from triggerx.core.job import JobId
-from triggerx.core.job_body import dump_body
 from triggerx.evm.types import Address, parse_address
-from triggerx.node.clock import SystemClock
 from triggerx.node.options import UsageError
-from triggerx.node.remote.output import print_document, print_findings, print_raw, print_rows, print_table, say
+from triggerx.node.remote.output import print_document, print_findings, print_raw, print_table, say
 from triggerx.node.remote.place import Place
 
 HEADINGS: Final = ("JOB", "TITLE", "DEFINITION", "STATUS", "TASKS", "SPENT WEI", "LAST RUN")
-FOUND: Final = 1
-"""The exit status of an audit that found something."""
 _NUMBER: Final = re.compile(r"[0-9]{1,80}")
 
 T = TypeVar("T")
@@ -79,12 +74,6 @@ def parse_moment(text: str) -> int:
     return int(aware.timestamp() // 1)
 
 
-def check_blocks(from_block: int, to_block: int) -> None:
-    """Refuse a span that ends before it begins."""
-    if from_block > to_block:
-        raise UsageError(f"--from is {from_block}, after --to {to_block}")
-
-
 def list_jobs(place: Place, *, owner: str | None, is_json: bool) -> None:
     """Print the jobs of the key, or of an owner."""
     address = None if owner is None else _owner(owner)
@@ -127,36 +116,6 @@ def why(place: Place, job: str, *, at: str | None, is_json: bool) -> None:
     print_findings(answer.value.findings)
 
 
-def simulate(place: Place, file: Path, *, from_block: int, to_block: int, is_json: bool) -> None:
-    """Print every firing that the file's job would have had in these blocks, and what it would have cost."""
-    check_blocks(from_block, to_block)
-    job_file = JobFile.read(file)
-    owner = None if place.signer is None or "user_address" in job_file.fields else place.signer.address
-    chain_id = job_file.chain_id() or place.default_chain_id
-    body = job_file.draft(owner=owner, chain_id=chain_id, now=SystemClock().now())
-    try:
-        answer = asked(place, lambda api: api.simulate(dump_body(body), from_block=from_block, to_block=to_block))
-    except ApiRefused as error:
-        raise about_file(job_file, error) from error
-    if is_json:
-        print_raw(answer.raw)
-        return
-    print_rows(answer.value.firings)
-    print_document({name: value for name, value in as_object(answer.raw).items() if name not in ("firings", "job")})
-
-
-def audit(place: Place, job: str | None, *, from_block: int, to_block: int, is_json: bool) -> int:
-    """Hold the ledger of a job, or of all, against what should be in it; returns the exit status."""
-    check_blocks(from_block, to_block)
-    job_id = None if job is None else parse_job_id(job)
-    answer = asked(place, lambda api: api.audit(job_id, from_block=from_block, to_block=to_block))
-    if is_json:
-        print_raw(answer.raw)
-    else:
-        _print_audit(answer)
-    return FOUND if answer.value.findings else 0
-
-
 def shown(answer: Answer[T], *, is_json: bool) -> None:
     """Print an answer that is one object."""
     if is_json:
@@ -176,17 +135,6 @@ def as_object(raw: bytes) -> dict[str, object]:
     if not isinstance(value, dict):
         raise UnavailableError("the API answered with something else than an object")
     return value
-
-
-def _print_audit(answer: Answer[Audit]) -> None:
-    rest = {name: value for name, value in as_object(answer.raw).items() if name != "findings"}
-    if rest:
-        print_document(rest)
-    if answer.value.findings:
-        say(f"The audit found {len(answer.value.findings)} things:")
-        print_rows(answer.value.findings)
-    else:
-        say("The audit found nothing: the ledger is what it should be.")
 
 
 def _row(entry: JobEntry) -> tuple[object, ...]:

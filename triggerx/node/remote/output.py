@@ -29,6 +29,11 @@ def print_raw(raw: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
+def print_line(line: str) -> None:
+    """Print one line of the answer."""
+    sys.stdout.write(f"{printable(line)}\n")
+
+
 def print_table(headings: Sequence[str], rows: Sequence[Row]) -> None:
     """Print rows under headings."""
     _print([_cell(heading) for heading in headings], [[_cell(value) for value in row] for row in rows])
