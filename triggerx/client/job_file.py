@@ -8,6 +8,7 @@ import difflib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
@@ -55,14 +56,15 @@ class JobFile:
     @classmethod
     def read(cls, path: Path) -> "JobFile":
         """Read a `.toml` or `.json` file; raises `BadJobFile`."""
+        is_toml = path.suffix.lower() == ".toml"
+        if not is_toml and path.suffix.lower() != ".json":
+            raise BadJobFile(f"{path}: expected a file whose name ends with .toml or .json")
         text = _text(path)
         try:
-            if path.suffix.lower() == ".toml":
-                fields: object = tomli.loads(text, parse_float=Decimal)
-            elif path.suffix.lower() == ".json":
-                fields = json.loads(shallow_json(text.encode()), parse_float=Decimal)
+            if is_toml:
+                fields: object = _without_dates(tomli.loads(text, parse_float=Decimal))
             else:
-                raise BadJobFile(f"{path}: expected a file whose name ends with .toml or .json")
+                fields = json.loads(shallow_json(text.encode()), parse_float=Decimal)
         except tomli.TOMLDecodeError as error:
             raise BadJobFile(f"{path}:{error.lineno}: not valid TOML: {error.msg} (column {error.colno})") from error
         except json.JSONDecodeError as error:
@@ -134,6 +136,17 @@ class JobFile:
     def wrong(self, field: str, message: str) -> BadJobFile:
         """The error about one field of this file."""
         return BadJobFile(f"{self.path}: {field}: {message}")
+
+
+def _without_dates(fields: Mapping[str, object]) -> dict[str, object]:
+    """TOML has moments of its own; here they are the ISO 8601 that bodies have."""
+
+    def plain(value: object) -> object:
+        if isinstance(value, list):
+            return [plain(each) for each in value]
+        return value.isoformat() if isinstance(value, date | datetime) else value
+
+    return {name: plain(value) for name, value in fields.items()}
 
 
 def _text(path: Path) -> str:

@@ -1,12 +1,13 @@
 """What those of `triggerx jobs` do that need no owner's key: they ask the API, and show its answer."""
 
 import asyncio
-import json
 import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Final, TypeVar
+
+import msgspec
 
 from triggerx.client.answers import JobEntry
 from triggerx.client.api import Answer, Api, ApiRefused
@@ -17,9 +18,13 @@ from triggerx.evm.types import Address, parse_address
 from triggerx.node.options import UsageError
 from triggerx.node.remote.output import print_document, print_findings, print_raw, print_table, say
 from triggerx.node.remote.place import Place
+from triggerx.ports.chain import CallReverted
 
 HEADINGS: Final = ("JOB", "TITLE", "DEFINITION", "STATUS", "TASKS", "SPENT WEI", "LAST RUN")
+INTERRUPTED: Final = 130
 _NUMBER: Final = re.compile(r"[0-9]{1,80}")
+
+_OBJECT: Final = msgspec.json.Decoder(dict[str, object], float_hook=Decimal)
 
 T = TypeVar("T")
 
@@ -47,10 +52,14 @@ def run(work: Callable[[], Awaitable[T]]) -> T:
             raise
         hint = "give a key by --api-key-file FILE or TRIGGERX_API_KEY"
         raise ApiRefused(f"{error}: {hint}", status=error.status, field=error.field) from error
+    except CallReverted as error:
+        raise UsageError(f"the chain refuses the transaction: {error.reason}") from error
     except (UnrecoverableError, RecoverableError):
         raise
     except TriggerxError as error:
         raise UsageError(str(error)) from error
+    except KeyboardInterrupt as error:
+        raise UnrecoverableError("interrupted before the end", exit_status=INTERRUPTED) from error
 
 
 def parse_job_id(text: str) -> JobId:
@@ -131,10 +140,10 @@ def about_file(job_file: JobFile, error: ApiRefused) -> ApiRefused | BadJobFile:
 
 def as_object(raw: bytes) -> dict[str, object]:
     """An answer that was decoded before, as the object it is; numbers stay exact."""
-    value = json.loads(raw, parse_float=Decimal)
-    if not isinstance(value, dict):
-        raise UnavailableError("the API answered with something else than an object")
-    return value
+    try:
+        return _OBJECT.decode(raw)
+    except (msgspec.MsgspecError, ValueError, InvalidOperation, RecursionError) as error:
+        raise UnavailableError(f"the API answered with what is no JSON object: {error}") from error
 
 
 def _row(entry: JobEntry) -> tuple[object, ...]:

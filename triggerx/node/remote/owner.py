@@ -170,7 +170,7 @@ async def _updated(place: Place, job_file: JobFile, known: JobRow, order: Create
         _check_signable(job_file, body, order, owner)
         registered = await _entry(job_file, body, owner)
         if not is_bound_by(registered.entry, body):
-            old = _bound(known)
+            old = _bound(known, body)
             if hash_of(old) != registered.entry.job_hash:
                 raise job_file.wrong(
                     "job_id",
@@ -239,6 +239,7 @@ def _takes_mandate(order: CreateOrder, owner: Owner) -> bool:
 
 def _mandated(body: JobBody, registered: Registration, order: CreateOrder, owner: Owner) -> JobBody:
     if not _takes_mandate(order, owner):
+        say("it has no mandate: the execution hub guards neither its call nor its cost")
         return replace(body, mandate=None)
     signed = sign_mandate(body, registered.entry, order.terms, contracts=owner.contracts, signer=owner.signer)
     mandate = signed.mandate
@@ -249,8 +250,8 @@ def _mandated(body: JobBody, registered: Registration, order: CreateOrder, owner
     return replace(body, mandate=signed)
 
 
-def _bound(known: JobRow) -> BoundFields:
-    """What the registry's hash was made of, as the API shows the job."""
+def _bound(known: JobRow, body: JobBody) -> BoundFields:
+    """What the registry's hash was made of, as the API shows the job; where it shows no language, it is the new one."""
     trigger, definition = known.trigger_data, TaskDefinition(known.task_definition_id)
     is_time = definition in (TaskDefinition.TIME_STATIC, TaskDefinition.TIME_DYNAMIC, TaskDefinition.CUSTOM_SCRIPT)
     return BoundFields(
@@ -263,6 +264,6 @@ def _bound(known: JobRow) -> BoundFields:
             interval=trigger.time_interval if is_time else None,
             recurring=None if is_time else known.recurring,
             script_url=None if definition in STATIC_DEFINITIONS else trigger.dynamic_arguments_script_url,
-            language=trigger.language if definition is TaskDefinition.CUSTOM_SCRIPT else None,
+            language=(trigger.language or body.action.language) if definition is TaskDefinition.CUSTOM_SCRIPT else None,
         ),
     )
