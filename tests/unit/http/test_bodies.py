@@ -11,7 +11,9 @@ TEXT = b'{"price": 1}' * 50
 
 
 @pytest.mark.parametrize("step", [1, 7, 10_000])
-@pytest.mark.parametrize(("encoding", "data"), [("", TEXT), (" Identity ", TEXT), ("GZIP", gzip.compress(TEXT, mtime=0))])
+@pytest.mark.parametrize(
+    ("encoding", "data"), [("", TEXT), (" Identity ", TEXT), ("GZIP", gzip.compress(TEXT, mtime=0))]
+)
 def test_body_when_fed_in_pieces_then_it_is_whole(encoding: str, data: bytes, step: int) -> None:
     body = Body("http://a.example", encoding, len(TEXT))
     for start in range(0, len(data), step):
