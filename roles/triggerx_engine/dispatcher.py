@@ -24,11 +24,11 @@ from triggerx.core.task import (
 )
 from triggerx.events import TaskChanged, TaskCreated
 from triggerx.evm.types import Address, Hash32, checksum, to_hex
+from triggerx.moves import fail_task, move_task
 from triggerx.ports.peers import PeerSilentError, PeerUnreachable
 from triggerx.ports.store.tasks import AssignmentStatus
 from triggerx.role import Services, WakeUp
 from triggerx_engine.draft import draft_assignment
-from triggerx_engine.moves import fail_task, move_task
 
 BUSY = "busy"  # a keeper's refusal that says: not now
 TASKS_AT_ONCE = 64  # each waits on one peer at most for the acknowledge timeout; bounds open streams
