@@ -1,5 +1,6 @@
 """What the chain says about a job and its owner: the registry's entry and the owner's deposit."""
 
+from dataclasses import dataclass
 from typing import cast
 
 from triggerx.core.job import JobId
@@ -32,7 +33,18 @@ async def read_entry(chain: Chain, action_chain: ActionChain, job_id: JobId) -> 
     return RegistryEntry(owner=row[1], job_hash=row[2], version=row[3], is_active=row[4])
 
 
-async def read_deposit(chain: Chain, action_chain: ActionChain, owner: Address) -> Wei:
-    """Return `GasRegistry.getBalance(owner)` now, in wei."""
-    answer = await chain.call(action_chain.gas_registry, GasRegistry.getBalance.encode(owner))
-    return Wei(cast("int", GasRegistry.getBalance.decode_output(answer)[0]))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deposit:
+    """What an owner had in a chain's GasRegistry at a block, in wei."""
+
+    balance: Wei
+    block_number: int
+
+
+async def read_deposit(chain: Chain, action_chain: ActionChain, owner: Address) -> Deposit:
+    """Return `GasRegistry.getBalance(owner)` at the newest block."""
+    head = await chain.head()
+    data = GasRegistry.getBalance.encode(owner)
+    answer = await chain.call(action_chain.gas_registry, data, block=head.number)
+    balance = Wei(cast("int", GasRegistry.getBalance.decode_output(answer)[0]))
+    return Deposit(balance=balance, block_number=head.number)
