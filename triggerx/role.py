@@ -47,9 +47,9 @@ class Services:
     fetch: Fetch = field(default_factory=NoFetch)
     """Requests to the outside on behalf of jobs; the default refuses them all."""
     scripts: Scripts = field(default_factory=NoScripts)
-    """Users' scripts in their sandboxes; the default has none."""
+    """The sandboxes of users' scripts; the default has none."""
     script_sources: ScriptSources = field(default_factory=NoScriptSources)
-    """Where scripts are read from; the default reads none."""
+    """Where scripts are read from; the default has none."""
     engine_signer: Signer | None = None
     keeper_signer: AttesterSigner | None = None
     crash_point: CrashPoint = no_crash

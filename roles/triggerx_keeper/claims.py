@@ -16,7 +16,7 @@ from triggerx.core.evidence import (
 )
 from triggerx.core.job import JobBody, TimeTrigger
 from triggerx.core.job_body import created_at_of
-from triggerx.core.validation import RegistryEntry, Verdict, signer_of, trigger_false, trigger_unknown
+from triggerx.core.validation import RegistryEntry, Verdict, signer_of, trigger_false
 from triggerx.evm.hub import run_digest
 from triggerx.evm.types import checksum
 from triggerx.role import Services
@@ -32,13 +32,11 @@ class Claims:
         self._services = services
         self._values = ClaimedValues(services)
 
-    async def check(
-        self, body: JobBody, evidence: Evidence, entry: RegistryEntry | None, *, acted_at: int
-    ) -> Verdict | None:
+    async def check(self, body: JobBody, evidence: Evidence, entry: RegistryEntry, *, acted_at: int) -> Verdict | None:
         """Say what speaks against the evidence; None when it is true. Raises `RecoverableError` when a chain is away.
 
-        `entry` is the job's in the registry, None while it cannot be read; `acted_at` the second of the action, or the
-        present one while there is none. Both are what a wish to run now is held against.
+        `entry` is the job's in the registry, `acted_at` the second of the action, or the present one while there is
+        none. Both are what a wish to run now is held against.
         """
         match evidence:
             case TimeEvidence():
@@ -63,12 +61,10 @@ class Claims:
                 return None
 
     def _check_wish(
-        self, body: JobBody, evidence: ManualEvidence, entry: RegistryEntry | None, acted_at: int
+        self, body: JobBody, evidence: ManualEvidence, entry: RegistryEntry, acted_at: int
     ) -> Verdict | None:
         """Hold an owner's signature against the job as it is registered; a wish of an older version is void."""
         action_chain = self._services.network.action_chains[body.action.chain_id]
-        if entry is None:
-            return trigger_unknown("the JobRegistry cannot be read, so nobody knows who may have the job run")
         digest = run_digest(
             body.job_id,
             entry.version,

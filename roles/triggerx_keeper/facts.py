@@ -1,13 +1,15 @@
 """What an attester finds out by itself about one task document, from its own endpoints and its own store."""
 
 import asyncio
+from dataclasses import replace
 
 from triggerx.core.document import TaskDocument
 from triggerx.core.errors import InvalidInput
 from triggerx.core.evidence import parse_evidence
 from triggerx.core.job import JobBody
-from triggerx.core.job_body import expected_job_hash, static_calldata
-from triggerx.core.validation import Execution, Facts, RegistryEntry, Seed, Verdict, engine_of, trigger_unknown
+from triggerx.core.job_body import STATIC_DEFINITIONS, expected_job_hash, static_calldata
+from triggerx.core.network import Network
+from triggerx.core.validation import Facts, RegistryEntry, Ruling, Seed, Verdict, engine_of, judge
 from triggerx.evm.types import Hash32
 from triggerx.ports.chain import CallReverted, Chain
 from triggerx.ports.store.peering import AnnouncedDocument
@@ -20,7 +22,14 @@ from triggerx_keeper.registry import read_entry
 async def gather_facts(
     services: Services, claims: Claims, document: TaskDocument, body: JobBody, announced: AnnouncedDocument
 ) -> Facts:
-    """Look everything up; what cannot be found out (yet) is None. Raises `RecoverableError` when a chain is away."""
+    """Look everything up; what cannot be found out (yet) is None.
+
+    Raises `RecoverableError` when a chain is away, `InvalidInput` for a job whose action cannot be judged here.
+    """
+    if body.task_definition_id not in STATIC_DEFINITIONS:
+        raise InvalidInput(
+            "task_definition_id", f"a script says the action of task definition {body.task_definition_id}"
+        )
     network = services.network
     action_chain = network.action_chains.get(document.action.chain_id)
     if action_chain is None:
@@ -37,7 +46,7 @@ async def gather_facts(
         except CallReverted:
             registry = None
     engine = engine_of(document)
-    return Facts(
+    facts = Facts(
         heard_at=announced.heard_at,
         operators=await services.operators.active(),
         engine=engine,
@@ -45,12 +54,13 @@ async def gather_facts(
         seed=seed,
         registry=registry,
         registry_hash=expected_job_hash(body),
-        trigger=await _check_trigger(claims, document, body, execution, registry),
+        trigger=None,
         expected_data=static_calldata(body),
         execution=execution,
         claimed_by=await _claimed_by(services, announced),
         confirmations_min=action_chain.confirmations,
     )
+    return replace(facts, trigger=await _check_trigger(claims, document, body, facts, network))
 
 
 async def read_seed(chain: Chain, number: int) -> Seed | None:
@@ -64,16 +74,19 @@ async def read_seed(chain: Chain, number: int) -> Seed | None:
 
 
 async def _check_trigger(
-    claims: Claims, document: TaskDocument, body: JobBody, execution: Execution | None, registry: RegistryEntry | None
+    claims: Claims, document: TaskDocument, body: JobBody, facts: Facts, network: Network
 ) -> Verdict | None:
-    """Say what speaks against the trigger, looked at only once the action is mined: before, there is no vote anyway."""
-    if execution is None:
-        return trigger_unknown("the action is not mined here, and the trigger not looked at before")
-    try:
-        evidence = parse_evidence(document.evidence, document.assignment.firing)
-    except InvalidInput:
-        return None  # `judge` itself refuses it
-    return await claims.check(body, evidence, registry, acted_at=execution.block_timestamp)
+    """Say what speaks against the trigger.
+
+    It is looked at last, and not at all where all else already forbids a yes: nobody makes a keeper ask what lies
+    outside but with an engine's signature on a registered job whose action is mined.
+    """
+    if facts.execution is None or facts.registry is None:
+        return None  # which `judge` waits for
+    if judge(document, body, facts, network).ruling in (Ruling.REJECT, Ruling.ABSTAIN):
+        return None
+    evidence = parse_evidence(document.evidence, document.assignment.firing)
+    return await claims.check(body, evidence, facts.registry, acted_at=facts.execution.block_timestamp)
 
 
 async def _claimed_by(services: Services, announced: AnnouncedDocument) -> Hash32 | None:

@@ -118,6 +118,24 @@ async def test_node_when_its_jobs_fetch_then_private_addresses_are_reached_only_
         await node.services.fetch.get(rpc_url, timeout_s=20, bytes_max=10_000)
 
 
+async def test_node_when_a_role_runs_a_script_then_its_processes_end_with_the_node(
+    tmp_path: Path, rpc_url: str
+) -> None:
+    def workers() -> int:
+        return sum(len(file.read_text().split()) for file in Path("/proc/self/task").glob("*/children"))
+
+    before = workers()
+    async with running_node(settings(tmp_path, rpc_url)) as node:
+        scripts = node.services.scripts
+        assert scripts.languages() == {"python"}
+        assert workers() == before
+        source = b"def f(now):\n    return now + 1"
+        run = await scripts.run(source, language="python", function="f", arguments={}, now=5)
+        assert run.value == 6
+        assert workers() == before + 1
+    assert workers() == before
+
+
 async def test_nodes_when_two_run_in_one_process_then_they_share_nothing(tmp_path: Path, rpc_url: str) -> None:
     first, second = settings(tmp_path / "a", rpc_url), settings(tmp_path / "b", rpc_url)
     async with running_node(first) as one, running_node(second) as other:

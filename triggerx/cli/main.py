@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from triggerx.cli import api_key, config, run
+from triggerx.cli import api_key, config, run, script
 from triggerx.core.errors import RecoverableError, TriggerxError, UnrecoverableError
 
 _UNAVAILABLE = 69
@@ -33,6 +33,7 @@ app.command(
 app.command("demo", short_help="See one job go from deposit to attestation, in half a minute.")(run.demo)
 app.add_typer(config.app, name="config")
 app.add_typer(api_key.app, name="api-key")
+app.add_typer(script.app, name="script")
 
 
 @app.command("version")

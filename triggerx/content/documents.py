@@ -3,6 +3,7 @@
 from typing import Final
 
 from triggerx.core.canonical import cid_of
+from triggerx.core.cid import parse_cid
 from triggerx.core.document import DOCUMENT_BYTES_MAX
 from triggerx.core.errors import InvalidInput, RecoverableError
 from triggerx.core.messages import Document, FetchDocument, Heard, Reply
@@ -54,13 +55,24 @@ class PeerContent:
             return None
         if not isinstance(reply, Document) or not reply.content:
             return None
-        if cid_of(reply.content) != cid:
+        if not _is_named(reply.content, cid):
             self._log.warning("peer gave another document than was asked for", cid=cid, peer_id=peer_id)
             return None
         return reply.content
 
     async def _give(self, heard: Heard[FetchDocument]) -> Reply:
-        return Document(content=await self._store.documents.get(heard.message.cid) or b"")
+        content = await self._store.documents.get(heard.message.cid) or b""
+        return Document(content=content if len(content) <= DOCUMENT_BYTES_MAX else b"")
+
+
+def _is_named(content: bytes, cid: str) -> bool:
+    """Whether the CID is the content's; a block of IPFS may be asked for, whose CID is not that of raw content."""
+    if cid_of(content) == cid:
+        return True
+    try:
+        return parse_cid(cid).names(content)
+    except InvalidInput:
+        return False
 
 
 def _check_size(content: bytes) -> None:

@@ -18,6 +18,7 @@ from triggerx.chains.reads import Reads
 from triggerx.chains.rpc import RpcClient
 from triggerx.chains.transactions import TransactionLane
 from triggerx.content.documents import PeerContent
+from triggerx.content.script_sources import VerifiedSources
 from triggerx.core.errors import ConfigurationError
 from triggerx.core.network import Network
 from triggerx.evm.types import ChainId
@@ -39,6 +40,7 @@ from triggerx.ports.notifier import Notifier
 from triggerx.ports.signer import Signer
 from triggerx.ports.store import Store
 from triggerx.role import Services
+from triggerx.scripts.sandboxes import open_sandboxes
 from triggerx.storage import open_store
 from triggerx.storage.lock import locked
 
@@ -106,6 +108,9 @@ async def opened_services(settings: NodeSettings) -> AsyncIterator[Opened]:
         )
         peers = await opened("peers", _peers(config, peers_services))
         fetch = await opened("fetch", HttpFetch(Guard(config.fetch.allow_private)))
+        content = PeerContent(store, peers, clock=clock, log=log)
+        gateways = config.scripts.ipfs_gateways
+        sources = VerifiedSources(fetch, content, store.documents, gateways=gateways, clock=clock, log=log)
         lanes = {} if keeper_signer is None else _lanes(network, chains, keeper_signer, store, log)
         services = Services(
             network=network,
@@ -118,9 +123,11 @@ async def opened_services(settings: NodeSettings) -> AsyncIterator[Opened]:
             transactions=lanes,
             operators=operators,
             peers=peers,
-            content=PeerContent(store, peers, clock=clock, log=log),
+            content=content,
             notifiers=_notifiers(config, log),
             fetch=fetch,
+            scripts=await opened("scripts", open_sandboxes(fetch, workers_max=config.scripts.workers_max)),
+            script_sources=sources,
             engine_signer=engine_signer,
             keeper_signer=keeper_signer,
             crash_point=crash_point_from(os.environ),

@@ -21,6 +21,7 @@ from triggerx.node.config.tables import (
     LogConfig,
     NotifiersConfig,
     PeersConfig,
+    ScriptsConfig,
     StoreConfig,
 )
 from triggerx.node.discovery import load_roles, role_names
@@ -50,6 +51,7 @@ _TABLES: Final = (
     ("peers", PeersConfig),
     ("chains.84532", ChainConfig),
     ("fetch", FetchConfig),
+    ("scripts", ScriptsConfig),
     ("notifiers", NotifiersConfig),
 )
 _EXAMPLES: Final = {

@@ -69,11 +69,11 @@ async def _prepare(connection: asyncpg.Connection, where: str, *, machine: str |
         async with connection.transaction():
             await connection.execute(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})", timeout=MIGRATION_SECONDS_MAX)
             await _check_ours(connection, where)
-            schema = int(await _get(connection, "schema") or 0)
-            for migration in pending("postgres", schema=schema, where=where):
+            steps = pending("postgres", schema=int(await _get(connection, "schema") or 0), where=where)
+            for migration in steps:
                 await connection.execute(migration.script, timeout=MIGRATION_SECONDS_MAX)
                 await _set(connection, "schema", str(migration.number))
-            if schema < TERMS_SCHEMA:
+            if any(step.number == TERMS_SCHEMA for step in steps):
                 await _fill_terms(connection)
             present = machine or await _identity(connection)
             check_machine(bound=await _get(connection, "machine"), machine=present, moved=moved, where=where)

@@ -14,7 +14,7 @@ from triggerx.ports.chain import Log, LogFilter
 from triggerx.triggers.event import EventSpec
 from triggerx.triggers.log_data import DataPlace
 
-FILTER_VALUES_MAX: Final = 1_000  # addresses or topics in one eth_getLogs: geth refuses more (its LogQueryLimit)
+FILTER_TOPICS_MAX: Final = 1_000  # in one place of eth_getLogs: geth refuses more (its LogQueryLimit)
 NOTHING: Final = LogFilter(addresses=(ZERO_ADDRESS,), topics=((ZERO_HASH,),))  # no contract is there to emit it
 
 _Place: TypeAlias = int | DataPlace
@@ -67,8 +67,8 @@ class EventIndex:
     def filter(self) -> LogFilter:
         """Return what to ask nodes for: no log that a job wants is outside of it; the same object until it changes.
 
-        Topics are left open by an anonymous event, and addresses and topics where they are more than nodes take.
-        Without jobs it is a filter that no log passes.
+        It names every contract; how many are too many is the chain's to say. Topics are left open by an anonymous
+        event, and where they are more than nodes take. Without jobs it is a filter that no log passes.
         """
         if self._filter is None:
             self._filter = self._widest()
@@ -93,14 +93,10 @@ class EventIndex:
     def _widest(self) -> LogFilter:
         if not self._buckets:
             return NOTHING
-        addresses = sorted(self._buckets)
         first_topics = {topic for buckets in self._buckets.values() for topic in buckets}
         topics = sorted(Hash32(topic) for topic in first_topics if topic is not None)
-        is_open = None in first_topics or len(topics) > FILTER_VALUES_MAX
-        return LogFilter(
-            addresses=tuple(addresses) if len(addresses) <= FILTER_VALUES_MAX else (),
-            topics=() if is_open else (tuple(topics),),
-        )
+        is_open = None in first_topics or len(topics) > FILTER_TOPICS_MAX
+        return LogFilter(addresses=tuple(sorted(self._buckets)), topics=() if is_open else (tuple(topics),))
 
 
 class _Bucket:

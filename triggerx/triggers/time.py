@@ -43,8 +43,8 @@ def count_dues(
 ) -> tuple[int, int | None]:
     """Return how many due seconds there are in (after, until], and the last one; raises as `next_due` does.
 
-    No due second is looked at by itself: an interval takes a division, cron a few microseconds a day, so the ten years
-    that a time frame may have are counted in tens of milliseconds, every minute of them.
+    Nothing is counted one by one: an interval takes a division, cron a few microseconds a day. The ten years that a
+    time frame may have, every minute of them, take a fifth of a second; so the time frame is the only bound.
     """
     count, last = 0, None
     for run in due_runs(trigger, created_at=created_at, expires_at=expires_at, after=after, until=until):

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -184,19 +185,41 @@ async def test_pool_when_it_closes_then_every_process_ends(bench: Bench) -> None
         await gone(each)
 
 
-async def test_worker_when_it_waits_then_it_holds_nothing_of_the_node(bench: Bench) -> None:
+async def test_worker_when_a_script_waits_then_it_holds_nothing_of_the_node(bench: Bench) -> None:
     (process_id,) = bench.pool.process_ids
+    bench.pages.stuck.add("https://slow.example")
+    run = asyncio.create_task(bench.run("def f():\n    return fetch('https://slow.example')"))
+    await bench.pages.was_asked.wait()
+    seen = 0
     for each in (process_id, *children(process_id)):
-        assert Path(f"/proc/{each}/environ").read_bytes() == b""
-        assert os.getsid(each) == process_id
-        limits = limits_of(each)
-        assert limits["Max file size"] == limits["Max core file size"] == "0"
-        assert int(limits["Max open files"]) <= FILES_MAX
-        assert int(limits["Max address space"]) <= WORKER_MEMORY_BYTES
-        assert limits["Max cpu time"] != "unlimited"
-        assert "NoNewPrivs:\t1" in Path(f"/proc/{each}/status").read_text()
-        open_files = {str(path.readlink()) for path in Path(f"/proc/{each}/fd").iterdir()}
-        assert all(name.startswith(("/dev/null", "pipe:", "socket:", "anon_inode:")) for name in open_files), open_files
+        with suppress(ProcessLookupError, FileNotFoundError):  # the interpreter of the run before may be ending
+            environ = Path(f"/proc/{each}/environ").read_bytes()
+            limits = limits_of(each)
+            status = Path(f"/proc/{each}/status").read_text()
+            open_files = {str(path.readlink()) for path in Path(f"/proc/{each}/fd").iterdir()}
+            assert environ == b""
+            assert os.getsid(each) == process_id
+            assert limits["Max file size"] == limits["Max core file size"] == "0"
+            assert int(limits["Max open files"]) <= FILES_MAX
+            assert int(limits["Max address space"]) <= WORKER_MEMORY_BYTES
+            assert limits["Max cpu time"] != "unlimited"
+            assert "NoNewPrivs:\t1" in status
+            assert all(name.startswith(("/dev/null", "pipe:", "socket:", "anon_inode:")) for name in open_files)
+            seen += 1
+    assert seen >= 2
+    with pytest.raises(ScriptFailed):
+        await run
+
+
+async def test_worker_when_the_system_gives_it_a_network_of_its_own_then_it_has_that(bench: Bench) -> None:
+    asked = (
+        "import ctypes; libc = ctypes.CDLL(None); print(libc.unshare(0x50000000) == 0 or libc.unshare(0x40000000) == 0)"
+    )
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", asked, stdout=asyncio.subprocess.PIPE)
+    out, _ = await process.communicate()
+    (process_id,) = bench.pool.process_ids
+    own, its = (Path(f"/proc/{each}/ns/net").readlink() for each in ("self", process_id))
+    assert (own != its) == (out == b"True\n")
 
 
 async def test_worker_when_its_node_is_killed_then_it_ends_too() -> None:

@@ -1,16 +1,20 @@
 """What happens to a store on Postgres when its server, or another node, gets in the way."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 
 import asyncpg  # type: ignore[import-untyped]  # ships no types
 import pytest
 
 from tests.contract.storage.conftest import Place
-from tests.contract.storage.nouns import NOW, OWNER, address
+from tests.contract.storage.nouns import CHAIN, NOW, OWNER, address, entry, event_entry, stored_job
 from tests.postgres import PostgresServer
 from triggerx.core.errors import ConfigurationError, RecoverableError
-from triggerx.ports.store import Store
+from triggerx.core.ledger import EntryNumber, Outcome
+from triggerx.evm.types import ChainId, Wei
+from triggerx.ports.store import Queries, Store
+from triggerx.ports.store.jobs import Fired
 from triggerx.storage import open_store
 from triggerx.storage.postgres import translated
 from triggerx.storage.postgres_server import shown
@@ -78,6 +82,91 @@ async def test_transactions_when_they_lock_each_other_out_end_with_one_to_retry(
 
     ended = await asyncio.gather(lock(first.keeper_id, second.keeper_id), lock(second.keeper_id, first.keeper_id))
     assert sorted(ended) == [False, True]
+
+
+async def claim(queries: Queries) -> list[int]:
+    return [terms.number for terms in await queries.jobs.claim_due(NOW + 60, limit=3)]
+
+
+async def list_queued(queries: Queries) -> list[int]:
+    return [entry.number for entry in await queries.ledger.list_queued(limit=3)]
+
+
+async def list_held(queries: Queries) -> list[int]:
+    return [entry.number for entry in await queries.ledger.list_held(after=EntryNumber(0), limit=3)]
+
+
+async def list_confirmed(queries: Queries) -> list[int]:
+    return [entry.number for entry in await queries.ledger.list_confirmed(CHAIN, head=99, limit=3)]
+
+
+@pytest.mark.parametrize("take", [claim, list_queued, list_held, list_confirmed])
+async def test_what_a_transaction_has_taken_when_another_asks_is_left_out(
+    place: Place, store: Store, take: Callable[[Queries], Awaitable[list[int]]]
+) -> None:
+    for number in range(1, 6):
+        await stored_job(store, number)
+    queued = [entry(number, job_number=1) for number in range(1, 6)]
+    held = [replace(entry(number, job_number=1), outcome=Outcome.HELD) for number in range(11, 16)]
+    await store.ledger.add_many([*queued, *held, *(event_entry(number, job_number=1) for number in range(21, 26))])
+    async with place.open() as other, store.transaction() as first, other.transaction() as second:
+        taken = await take(first)
+        left = await take(second)
+        assert len(taken) == 3
+        assert len(left) == 2
+        assert not set(taken) & set(left)
+        assert await take(second) == left
+
+
+async def test_due_jobs_when_two_nodes_claim_them_at_once_fire_once(place: Place, store: Store) -> None:
+    for number in range(1, 61):
+        await stored_job(store, number)
+    fired: list[int] = []
+
+    async def fire(node: Store) -> None:
+        while True:
+            async with node.transaction() as queries:
+                claimed = await queries.jobs.claim_due(NOW + 60, limit=7)
+                await queries.jobs.move_on([(terms.number, NOW + 120) for terms in claimed])
+                await queries.jobs.count_fired([Fired(number=terms.number, runs=1, day=1) for terms in claimed])
+            fired.extend(terms.number for terms in claimed)
+            if not claimed:
+                return
+
+    async with place.open() as other:
+        await asyncio.gather(fire(store), fire(other), fire(store))
+    assert sorted(fired) == sorted(set(fired))
+    assert len(fired) == 60
+    terms = await store.jobs.terms(sorted(fired))
+    assert {(each.runs, each.user_runs_today) for each in terms} == {(1, 60)}
+
+
+async def test_terms_when_read_in_a_transaction_wait_for_whoever_has_them(place: Place, store: Store) -> None:
+    await stored_job(store)
+
+    async def add_run(node: Store) -> None:
+        for _ in range(10):
+            async with node.transaction() as queries:
+                (terms,) = await queries.jobs.terms([1])
+                await queries.jobs.move_on([(1, (terms.next_due_at or 0) + 1)])
+
+    async with place.open() as other:
+        await asyncio.gather(add_run(store), add_run(other))
+    assert await store.jobs.next_due_at() == NOW + 80
+
+
+async def test_deposits_when_two_chains_report_at_once_add_up(place: Place, store: Store) -> None:
+    async with place.open() as other:
+        for block_number in range(1, 11):
+            await asyncio.gather(
+                *(
+                    node.deposits.set(ChainId(chain), OWNER, Wei(block_number), block_number=block_number, now=NOW)
+                    for chain, node in enumerate((store, other, store), start=1)
+                )
+            )
+    user = await store.users.by_address(OWNER)
+    assert user is not None
+    assert user.token_balance == 30
 
 
 async def test_a_reader_of_the_log_when_a_lower_sequence_is_on_its_way_waits_for_it(store: Store) -> None:

@@ -20,7 +20,7 @@ from triggerx.core.errors import NotFound
 from triggerx.core.task import Task, TaskId, TaskStatus
 from triggerx.evm.types import Wei
 from triggerx.ports.store import Store
-from triggerx.ports.store.tasks import AssignmentRow, AssignmentStatus
+from triggerx.ports.store.tasks import AssignmentRow, AssignmentStatus, PerformerLoad
 
 
 def finished(task: Task) -> Task:
@@ -193,3 +193,57 @@ async def test_an_order_when_its_task_or_itself_is_unknown_is_not_found(store: S
     with pytest.raises(NotFound, match="attempt 1"):
         await store.assignments.set_status(hash32(1), 1, AssignmentStatus.SILENT)
     assert await store.assignments.list_by_task(hash32(1)) == ()
+
+
+async def with_status(store: Store, number: int, status: TaskStatus, *, of: int = 1, **changes: object) -> Task:
+    task = await stored_task(store, number, of=of)
+    changed: Task = replace(task, status=status, **changes)  # type: ignore[arg-type]  # each test's own fields
+    await store.tasks.save(changed)
+    return changed
+
+
+async def test_tasks_when_workable_come_by_priority_then_the_oldest(store: Store) -> None:
+    await stored_job(store)
+    await store.tasks.insert_many([replace(new_task(number), priority=3 - number % 3) for number in range(1, 5)])
+    for number, status, deadline in (
+        (11, TaskStatus.ACKNOWLEDGED, NOW),
+        (12, TaskStatus.PERFORMED, NOW + 1),
+        (13, TaskStatus.ACKNOWLEDGED, None),
+        (14, TaskStatus.ASSIGNED, NOW + 99),
+        (15, TaskStatus.ATTESTED, NOW),
+    ):
+        await with_status(store, number, status, deadline_at=deadline)
+
+    async def keys(now: int, limit: int = 99) -> list[int]:
+        return [int.from_bytes(task.task_key, "big") for task in await store.tasks.list_workable(now, limit=limit)]
+
+    assert await keys(NOW) == [2, 1, 4, 11, 14, 3]
+    assert await keys(NOW + 1) == [2, 1, 4, 11, 12, 14, 3]
+    assert await keys(NOW - 1, limit=2) == [2, 1]
+
+
+async def test_dead_tasks_when_listed_are_the_newest_first_of_one_owner_or_all(store: Store) -> None:
+    await stored_job(store, 1)
+    await stored_job(store, 2, body=replace(time_body(2), owner=address(0xBB), mandate=None))
+    failed = await with_status(store, 1, TaskStatus.FAILED)
+    theirs = await with_status(store, 2, TaskStatus.REJECTED, of=2)
+    unknown = await with_status(store, 3, TaskStatus.UNKNOWN)
+    await with_status(store, 4, TaskStatus.ATTESTED)
+    assert await store.tasks.list_dead(None, limit=9) == (unknown, theirs, failed)
+    assert await store.tasks.list_dead(OWNER, limit=9) == (unknown, failed)
+    assert await store.tasks.list_dead(OWNER, limit=1) == (unknown,)
+    assert await store.tasks.list_dead(address(1), limit=9) == ()
+
+
+async def test_loads_when_read_say_how_each_performers_tasks_stand(store: Store) -> None:
+    await stored_job(store)
+    for number, status in enumerate(TaskStatus, start=1):
+        performer = None if status is TaskStatus.CREATED else address(0x10)
+        await with_status(store, number, status, task_performer=performer)
+    for attempt, went in enumerate(AssignmentStatus, start=1):
+        await store.assignments.insert(signed(1, attempt))
+        await store.assignments.set_status(hash32(1), attempt, went)
+    assert await store.tasks.loads() == (
+        PerformerLoad(performer=address(0x10), open=3, attested=1, rejected=1, failed=2, replaced=0),
+        PerformerLoad(performer=address(0x77), open=0, attested=0, rejected=0, failed=0, replaced=4),
+    )

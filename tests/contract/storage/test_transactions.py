@@ -9,6 +9,7 @@ from tests.contract.storage.nouns import NOW, OWNER, address, hash32, job, job_i
 from triggerx.core.errors import InvalidInput, NotFound, RecoverableError
 from triggerx.core.keeper import Keeper
 from triggerx.ports.store import Store
+from triggerx.ports.store.journal import NewEvent
 
 
 async def test_a_transaction_when_it_ends_has_stored_everything(store: Store) -> None:
@@ -71,6 +72,43 @@ async def test_a_write_when_it_returned_is_seen_by_every_read_after_it(store: St
         assert await store.keepers.by_address(address(number)) is not None
 
     await asyncio.gather(*(write_and_read(number) for number in range(50)))
+
+
+async def test_many_rows_when_one_fails_are_none_and_the_store_goes_on(store: Store) -> None:
+    await stored_job(store)
+    with pytest.raises(NotFound, match="add_task"):
+        await store.tasks.insert_many([new_task(1), new_task(2), new_task(3, of=404)])
+    assert await store.tasks.count_by_job(job_id(1)) == 0
+    await store.tasks.insert_many([new_task(1), new_task(2), new_task(1)])
+    assert await store.tasks.count_by_job(job_id(1)) == 2
+    await store.tasks.insert_many([])
+
+
+async def test_many_rows_when_one_fails_end_their_transaction(store: Store) -> None:
+    await stored_job(store)
+    with pytest.raises(RecoverableError, match="rolled back"):
+        async with store.transaction() as queries:
+            await queries.tasks.insert(new_task(1))
+            with pytest.raises(NotFound):
+                await queries.tasks.insert_many([new_task(2), new_task(3, of=404)])
+    assert await store.tasks.count_by_job(job_id(1)) == 0
+
+
+async def test_many_rows_when_written_are_seen_by_their_transaction_alone(store: Store) -> None:
+    await stored_job(store)
+    events = [NewEvent(kind="seen", subject=f"n:{number}", payload={"n": number}) for number in range(500)]
+    async with store.transaction() as queries:
+        await queries.tasks.insert_many([new_task(number) for number in range(1, 4)])
+        await queries.events.append_many(events, now_ms=NOW)
+        assert await queries.tasks.count_by_job(job_id(1)) == 3
+        assert await store.tasks.count_by_job(job_id(1)) == 0
+    assert [event.subject for event in await store.events.after(0, limit=999)] == [each.subject for each in events]
+
+
+async def test_many_rows_when_written_beside_ones_own_transaction_are_refused(store: Store) -> None:
+    async with store.transaction():
+        with pytest.raises(RuntimeError, match="inside a transaction"):
+            await store.tasks.insert_many([new_task(1)])
 
 
 async def test_a_failing_write_when_committed_with_others_does_not_take_them_along(store: Store) -> None:

@@ -5,9 +5,11 @@ from dataclasses import replace
 
 from tests.roles.scene import Scene, wish
 from tests.unit.core.sample import BALANCE_ABOVE_100, DUE, PAID, STRANGER, job_body
-from triggerx.core.evidence import Evidence, TimeEvidence
-from triggerx.core.job import JobBody
+from triggerx.core.evidence import ConditionEvidence, Evidence, TimeEvidence
+from triggerx.core.job import ConditionTrigger, JobBody
+from triggerx.triggers.sources import name_of, source_of
 
+PRICE_URL = "https://prices.example/eth"
 Occur = Callable[[Scene], Awaitable[tuple[JobBody, Evidence]]]
 
 
@@ -41,6 +43,21 @@ async def above_limit(scene: Scene) -> tuple[JobBody, Evidence]:
 
 
 KINDS: list[Occur] = [on_time, paid, long_ago, by_hand, above_limit]
+
+
+async def price_below(scene: Scene) -> tuple[JobBody, Evidence]:
+    """A price off chain is below 2000, as whoever asks `PRICE_URL` sees too."""
+    trigger = ConditionTrigger(
+        condition_type="less_than",
+        source_type="api",
+        source_url=PRICE_URL,
+        selected_key_route="price",
+        upper_limit="2000",
+    )
+    source = name_of(source_of(trigger))
+    return job_body(trigger=trigger), ConditionEvidence(
+        edge=1, source=source, value="1990.5", observed_at_ms=scene.clock.now_ms()
+    )
 
 
 async def paid_to_another(scene: Scene) -> tuple[JobBody, Evidence]:

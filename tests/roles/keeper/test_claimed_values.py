@@ -14,7 +14,8 @@ from triggerx.core.canonical import Json
 from triggerx.core.errors import RecoverableError
 from triggerx.core.evidence import ConditionEvidence, TimeEvidence
 from triggerx.core.job import ConditionTrigger, Trigger
-from triggerx.core.validation import Ruling
+from triggerx.core.job_body import expected_job_hash
+from triggerx.core.validation import RegistryEntry, Ruling
 from triggerx.evm.abi import Function
 from triggerx.evm.types import ChainId
 from triggerx.ports.chain import Block, CallReverted
@@ -28,7 +29,7 @@ from triggerx.ports.scripts import (
     ScriptSource,
 )
 from triggerx.triggers.sources import name_of, source_of
-from triggerx_keeper.claimed_values import AHEAD_S_MAX, FAILURES_MAX
+from triggerx_keeper.claimed_values import AGAIN_S, AHEAD_S_MAX, FAILURES_MAX
 from triggerx_keeper.claims import Claims
 
 URL = "https://prices.example/eth"
@@ -105,7 +106,9 @@ class Clerk:
 
     async def says(self, evidence: ConditionEvidence | TimeEvidence, trigger: Trigger) -> tuple[Ruling, str]:
         """Ruling and sentence; the yes is an approval without words."""
-        verdict = await self.claims.check(job_body(trigger=trigger), evidence, None, acted_at=self.scene.clock.now())
+        body = job_body(trigger=trigger)
+        entry = RegistryEntry(owner=body.owner, job_hash=expected_job_hash(body), version=CREATED_AT, is_active=True)
+        verdict = await self.claims.check(body, evidence, entry, acted_at=self.scene.clock.now())
         return TRUE if verdict is None else (verdict.ruling, verdict.message)
 
 
@@ -302,9 +305,24 @@ async def test_check_when_the_source_fails_then_it_waits_a_few_times_and_then_le
     async with open_clerk(tmp_path) as clerk:
         clerk.web.pages[URL] = page
         claim = seen(PRICE_BELOW_2000, "1990")
-        rulings = [(await clerk.says(claim, PRICE_BELOW_2000))[0] for _ in range(FAILURES_MAX + 2)]
+        rulings = []
+        for _ in range(FAILURES_MAX + 2):
+            rulings.append((await clerk.says(claim, PRICE_BELOW_2000))[0])
+            assert (await clerk.says(claim, PRICE_BELOW_2000))[0] is rulings[-1]
+            await clerk.scene.clock.advance(AGAIN_S)
         assert rulings == [Ruling.WAIT] * (FAILURES_MAX - 1) + [Ruling.ABSTAIN] * 3
         assert len(clerk.web.asked) == FAILURES_MAX
+
+
+async def test_check_when_the_source_comes_back_then_it_is_asked_once_more_and_decides(tmp_path: Path) -> None:
+    async with open_clerk(tmp_path) as clerk:
+        claim = seen(PRICE_BELOW_2000, "1990")
+        assert (await clerk.says(claim, PRICE_BELOW_2000))[0] is Ruling.WAIT
+        clerk.web.pages[URL] = b'{"price":1990}'
+        assert (await clerk.says(claim, PRICE_BELOW_2000))[0] is Ruling.WAIT
+        await clerk.scene.clock.advance(AGAIN_S)
+        assert await clerk.says(claim, PRICE_BELOW_2000) == TRUE
+        assert len(clerk.web.asked) == 2
 
 
 async def test_check_when_the_claim_is_false_by_itself_then_nobody_is_asked(tmp_path: Path) -> None:
@@ -314,6 +332,7 @@ async def test_check_when_the_claim_is_false_by_itself_then_nobody_is_asked(tmp_
             seen(PRICE_BELOW_2000, "2000"),
             replace(seen(PRICE_BELOW_2000, "1990"), source="api:other"),
             replace(seen(PRICE_BELOW_2000, "1990"), block_number=7, block_hash=OTHER_HASH),
+            replace(seen(PRICE_BELOW_2000, "1990"), block_number=7),
             seen(PRICE_BELOW_2000, "1990", at_s=CREATED_AT - 1),
         ):
             assert (await clerk.says(claim, PRICE_BELOW_2000))[0] is Ruling.REJECT
@@ -351,7 +370,10 @@ async def test_check_when_a_script_fails_then_it_waits_a_few_times_and_then_leav
 ) -> None:
     sandbox = Sandbox(failure=ScriptFailed("time", "took longer than 2 s"))
     async with open_script_clerk(tmp_path, sandbox) as clerk:
-        rulings = [(await clerk.says(seen(SCRIPTED, "1"), SCRIPTED))[0] for _ in range(FAILURES_MAX)]
+        rulings = []
+        for _ in range(FAILURES_MAX):
+            rulings.append((await clerk.says(seen(SCRIPTED, "1"), SCRIPTED))[0])
+            await clerk.scene.clock.advance(AGAIN_S)
         assert rulings == [Ruling.WAIT] * (FAILURES_MAX - 1) + [Ruling.ABSTAIN]
 
 

@@ -41,11 +41,9 @@ class Clerk:
     scene: Scene
     claims: Claims
 
-    async def says(
-        self, evidence: Evidence, body: JobBody = PAID_BODY, *, entry: RegistryEntry | None = REGISTERED
-    ) -> tuple[Ruling, str]:
+    async def says(self, evidence: Evidence, body: JobBody = PAID_BODY) -> tuple[Ruling, str]:
         """Ruling and sentence; the yes is an approval without words."""
-        verdict = await self.claims.check(body, evidence, entry, acted_at=self.scene.clock.now())
+        verdict = await self.claims.check(body, evidence, REGISTERED, acted_at=self.scene.clock.now())
         return ruling_of(verdict)
 
 
@@ -245,11 +243,6 @@ async def test_check_when_the_run_is_not_the_owners_present_wish_then_it_is_fals
         assert (await clerk.says(moved, job_body()))[0] is Ruling.REJECT
         unsigned = replace(wish(job_body()), signature=bytes(65))
         assert (await clerk.says(unsigned, job_body()))[0] is Ruling.REJECT
-
-
-async def test_check_when_the_registry_cannot_be_read_then_a_run_by_hand_waits(tmp_path: Path) -> None:
-    async with open_clerk(tmp_path) as clerk:
-        assert (await clerk.says(wish(job_body()), job_body(), entry=None))[0] is Ruling.WAIT
 
 
 async def test_check_again_when_nothing_was_reorganised_then_nothing_speaks_against_it(tmp_path: Path) -> None:

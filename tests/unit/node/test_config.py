@@ -81,6 +81,12 @@ listen = ["/ip4/127.0.0.1/tcp/4001"]
 bootstrap = ["/ip4/127.0.0.1/tcp/4002/p2p/QmPeer"]
 [chains.2]
 rpc_urls = ["http://127.0.0.1:8545", "https://rpc.example.org"]
+multicall = "0xf9cda624fbc7e059355ce98a31693d299facd963"
+[chains.3]
+rpc_urls = ["http://127.0.0.1:8546"]
+[scripts]
+workers_max = 4
+ipfs_gateways = ["https://ipfs.example.org"]
 [librarian]
 port = 9000
 {NETWORK}"""
@@ -89,6 +95,9 @@ port = 9000
     assert config.keys.keeper_file == tmp_path / "keys/keeper"
     assert config.keys.engine_file is None
     assert config.chains[ChainId(2)].rpc_urls == ("http://127.0.0.1:8545", "https://rpc.example.org")
+    assert config.chains[ChainId(2)].multicall == parse_address("0xf9cda624fbc7e059355ce98a31693d299facd963")
+    assert config.chains[ChainId(3)].multicall == parse_address("0xcA11bde05977b3631167028862bE2a173976CA11")
+    assert (config.scripts.workers_max, config.scripts.ipfs_gateways) == (4, ("https://ipfs.example.org",))
     assert config.roles["librarian"].values == {"port": 9000}
     network = config.network
     assert network is not None
@@ -171,6 +180,10 @@ def test_file_when_the_system_has_one_then_it_is_read_unless_another_is_named(tm
             '[chains.1]\nrpc_urls = "http://a"',
             "DIR/triggerx.toml:2: chains.1.rpc_urls: expected a list, each of it text",
         ),
+        (
+            '[chains.1]\nrpc_urls = ["http://a"]\nmulticall = "0x01"',
+            "DIR/triggerx.toml:3: chains.1.multicall: expected an address",
+        ),
         ('[store]\nurl = "mysql://"', "DIR/triggerx.toml:1: store: url: expected nothing, for SQLite, or"),
         ('[peers]\nlisten = ["localhost"]', "DIR/triggerx.toml:1: peers: listen: expected multiaddresses"),
         (
@@ -180,6 +193,11 @@ def test_file_when_the_system_has_one_then_it_is_read_unless_another_is_named(tm
         (
             '[fetch]\nallow_private = ["localhost:80"]',
             "DIR/triggerx.toml:1: fetch: allow_private: expected ADDRESS:PORT such as 127.0.0.1:8080",
+        ),
+        ("[scripts]\nworkers_max = 0", "DIR/triggerx.toml:1: scripts: workers_max: expected 1 to 64, got 0"),
+        (
+            '[scripts]\nipfs_gateways = ["ipfs.io"]',
+            "DIR/triggerx.toml:1: scripts: ipfs_gateways: expected URLs of http",
         ),
         ("network = 5", "DIR/triggerx.toml:1: network: expected the name of a profile or a table"),
         ('network = "../x"', "DIR/triggerx.toml:1: network: expected a name of a-z, 0-9 and -"),

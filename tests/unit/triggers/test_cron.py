@@ -108,6 +108,11 @@ def test_cron_when_asked_between_the_two_passes_then_it_does_not_go_back() -> No
     assert due_times("30 * * * *", BERLIN, **again)[0] == "27 02:30 +0100"
 
 
+def test_cron_when_asked_after_a_midnight_that_comes_again_then_the_evening_before_it_is_due_again() -> None:
+    again = {"after": "2010-11-07T00:00:30-02:30", "until": "2010-11-07T04:00Z"}
+    assert due_times("30 * * * *", "America/St_Johns", **again) == ["06 23:30 -0330", "07 00:30 -0330"]
+
+
 def test_cron_when_a_day_field_is_a_star_then_both_count_else_one_suffices() -> None:
     june = {"after": "2024-05-31T12Z", "until": "2024-06-30T12Z"}
     assert due_times("0 0 13 * FRI", "UTC", **june) == [f"{day:02d} 00:00 +0000" for day in (7, 13, 14, 21, 28)]

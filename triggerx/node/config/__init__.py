@@ -10,6 +10,7 @@ from triggerx.node.config.tables import (
     LogConfig,
     NotifiersConfig,
     PeersConfig,
+    ScriptsConfig,
     StoreConfig,
 )
 
@@ -22,6 +23,7 @@ __all__ = [
     "LogConfig",
     "NotifiersConfig",
     "PeersConfig",
+    "ScriptsConfig",
     "StoreConfig",
     "Table",
     "load_config",

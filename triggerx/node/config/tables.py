@@ -13,6 +13,7 @@ from triggerx.node.config.reading import Table
 from triggerx.node.log import LogFormat, LogLevel
 
 URL_SCHEMES: Final = ("http://", "https://")
+WORKERS_MAX: Final = 64  # of scripts; each is two processes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +108,24 @@ class FetchConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptsConfig:
+    """How the node runs users' scripts, and where it gets them."""
+
+    workers_max: int = 2
+    """Scripts that run at once; each may take a processor for seconds, and 30 MB at rest."""
+    ipfs_gateways: tuple[str, ...] = ()
+    """IPFS gateways to ask for scripts that a CID names, in order, such as "https://ipfs.example.org": they give raw
+    blocks (trustless gateways), which are verified. One on a private address must be named in [fetch] too."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.workers_max <= WORKERS_MAX:
+            raise ValueError(f"workers_max: expected 1 to {WORKERS_MAX}, got {self.workers_max}")
+        for number, url in enumerate(self.ipfs_gateways, start=1):
+            if not url.startswith(URL_SCHEMES):
+                raise ValueError(f"ipfs_gateways: expected URLs of {' or '.join(URL_SCHEMES)}; number {number} is none")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NotifiersConfig:
     """How operators are told what concerns them."""
 
@@ -129,6 +148,7 @@ class Config:
     peers: PeersConfig = field(default_factory=PeersConfig)
     chains: Mapping[ChainId, ChainConfig] = field(default_factory=dict)
     fetch: FetchConfig = field(default_factory=FetchConfig)
+    scripts: ScriptsConfig = field(default_factory=ScriptsConfig)
     notifiers: NotifiersConfig = field(default_factory=NotifiersConfig)
     roles: Mapping[str, Table] = field(default_factory=dict)
     source: str = "the program"

@@ -2,15 +2,26 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Final
 
 from triggerx.core.canonical import canonical_json
 from triggerx.core.errors import NotFound
 from triggerx.core.job import Job, JobBody, JobId, JobStatus
+from triggerx.core.job_body import encode_body
+from triggerx.core.task import RunChange
 from triggerx.core.terms import DAY_S, JobTerms
 from triggerx.evm.types import Address, ChainId
 from triggerx.ports.store.jobs import Fired, TriggerKind
 from triggerx.storage.queries.job_rows import body_columns, first_gas, job_of, terms_of
 from triggerx.storage.session import Row, Session
+
+_COUNTS: Final = {
+    RunChange.ENDED: (0, -1),
+    RunChange.GIVEN_BACK: (-1, -1),
+    RunChange.TAKEN_AGAIN: (1, 1),
+    RunChange.OPENED: (0, 1),
+}
+"""What each change adds to a job's runs and to those of them that are open."""
 
 
 class JobQueries:
@@ -21,35 +32,39 @@ class JobQueries:
 
     async def insert(self, job: Job, *, api_key_id: int | None) -> bool:
         """Add the job; see `ports.store.Jobs`."""
-        written = await self._session.execute(
-            "insert_job",
-            **body_columns(job.body),
-            **first_gas(job.body),
-            expires_at=job.expires_at,
-            job_id=str(job.job_id),
-            user_id=job.user_id,
-            api_key_id=api_key_id,
-            status=int(job.status),
-            is_paused=job.is_paused,
-            status_reason=job.status_reason,
-            job_hash=job.job_hash,
-            version=job.version,
-            created_at=job.created_at,
-            accepted_at=job.accepted_at,
-            next_due_at=job.next_due_at,
-            last_executed_at=job.last_executed_at,
-            spent_wei=str(job.spent_wei),
-        )
-        return written == 1
+        async with self._session.atomic() as session:
+            row = await session.fetch_one(
+                "insert_job",
+                **body_columns(job.body),
+                **first_gas(job.body),
+                job_id=str(job.job_id),
+                user_id=job.user_id,
+                api_key_id=api_key_id,
+                status=int(job.status),
+                is_paused=job.is_paused,
+                status_reason=job.status_reason,
+                job_hash=job.job_hash,
+                version=job.version,
+                created_at=job.created_at,
+                expires_at=job.expires_at,
+                accepted_at=job.accepted_at,
+                next_due_at=job.next_due_at,
+                last_executed_at=job.last_executed_at,
+                spent_wei=str(job.spent_wei),
+            )
+            if row is not None:
+                await _put_body(session, row, job.body)
+        return row is not None
 
     async def replace_body(self, job_id: JobId, body: JobBody, *, job_hash: bytes, version: int) -> None:
         """Put the body of a newer registry version in."""
-        _found(
-            job_id,
-            await self._session.execute(
+        async with self._session.atomic() as session:
+            row = await session.fetch_one(
                 "replace_job_body", **body_columns(body), job_id=str(job_id), job_hash=job_hash, version=version
-            ),
-        )
+            )
+            if row is None:
+                raise NotFound(f"there is no job {job_id} in the store")
+            await _put_body(session, row, body)
 
     async def get(self, job_id: JobId) -> Job | None:
         """Return the job."""
@@ -140,13 +155,10 @@ class JobQueries:
             users = [{"user_id": user_id, "day": day, "runs": count} for (user_id, day), count in sorted(runs.items())]
             await session.execute_many("count_users_runs", users)
 
-    async def count_ended(self, job_id: JobId, *, is_counted: bool) -> None:
-        """Note that a run's task is over; the day's counts stay, for it was tried on that day."""
-        await self._session.execute("count_ended_run", job_id=str(job_id), given_back=0 if is_counted else 1)
-
-    async def count_retried(self, job_id: JobId) -> None:
-        """Note that a task that had failed is tried again."""
-        await self._session.execute("count_retried_run", job_id=str(job_id))
+    async def count_run(self, job_id: JobId, change: RunChange) -> None:
+        """Keep the counts of runs true when a task moved."""
+        runs, open_runs = _COUNTS[change]
+        await self._session.execute("count_run", job_id=str(job_id), runs=runs, open_runs=open_runs)
 
     async def set_watched_from(self, number: int, block_number: int) -> None:
         """Note the first block that is covered."""
@@ -174,6 +186,10 @@ class JobQueries:
             gas=gas,
         )
         _found(job_id, written)
+
+
+async def _put_body(session: Session, row: Row, body: JobBody) -> None:
+    await session.execute("put_job_body", number=row.integer("job_number"), body=encode_body(body).decode())
 
 
 def _found(job_id: JobId, written: int) -> None:

@@ -1,13 +1,16 @@
+-- fragment: job
+SELECT j.*, b.body FROM jobs j JOIN job_bodies b ON b.job_number = j.job_number
+
 -- name: insert_job
 INSERT INTO jobs (
-    job_id, body, owner, job_title, task_definition_id, user_id, api_key_id, priority, security, link_job_id,
+    job_id, owner, job_title, task_definition_id, user_id, api_key_id, priority, security, link_job_id,
     chain_status, time_frame, recurring, time_interval, trigger_chain_id, trigger_contract_address, trigger_event,
     script_ipfs_url, script_trigger_function, script_target_function, created_chain_id, target_chain_id,
     target_contract_address, status, is_paused, status_reason, job_cost_prediction, job_hash, version, created_at,
     accepted_at, next_due_at, last_executed_at, spent_wei, trigger_kind, trigger_terms, expires_at, runs_max,
     runs_per_day_max, wei_max, wei_per_day_max, gas_price_max_wei, mandate_expiry, run_gas
 ) VALUES (
-    :job_id, :body, :owner, :job_title, :task_definition_id, :user_id, :api_key_id, :priority, :security, :link_job_id,
+    :job_id, :owner, :job_title, :task_definition_id, :user_id, :api_key_id, :priority, :security, :link_job_id,
     :chain_status, :time_frame, :recurring, :time_interval, :trigger_chain_id, :trigger_contract_address, :trigger_event,
     :script_ipfs_url, :script_trigger_function, :script_target_function, :created_chain_id, :target_chain_id,
     :target_contract_address, :status, :is_paused, :status_reason, :job_cost_prediction, :job_hash, :version,
@@ -16,10 +19,15 @@ INSERT INTO jobs (
     :mandate_expiry, :run_gas
 )
 ON CONFLICT (job_id) DO NOTHING
+RETURNING job_number
+
+-- name: put_job_body
+INSERT INTO job_bodies (job_number, body) VALUES (:number, :body)
+ON CONFLICT (job_number) DO UPDATE SET body = excluded.body
 
 -- name: replace_job_body
 UPDATE jobs SET
-    body = :body, owner = :owner, job_title = :job_title, task_definition_id = :task_definition_id,
+    owner = :owner, job_title = :job_title, task_definition_id = :task_definition_id,
     priority = :priority, security = :security, link_job_id = :link_job_id, chain_status = :chain_status,
     time_frame = :time_frame, recurring = :recurring, time_interval = :time_interval,
     trigger_chain_id = :trigger_chain_id, trigger_contract_address = :trigger_contract_address,
@@ -32,9 +40,10 @@ UPDATE jobs SET
     runs_max = :runs_max, runs_per_day_max = :runs_per_day_max, wei_max = :wei_max, wei_per_day_max = :wei_per_day_max,
     gas_price_max_wei = :gas_price_max_wei, mandate_expiry = :mandate_expiry
 WHERE job_id = :job_id
+RETURNING job_number
 
 -- name: jobs_without_terms
-SELECT j.job_number, j.body FROM jobs j
+SELECT j.job_number, b.body FROM jobs j JOIN job_bodies b ON b.job_number = j.job_number
 WHERE j.job_number > :after AND j.trigger_kind = ''
 ORDER BY j.job_number LIMIT :limit
 
@@ -48,30 +57,30 @@ WHERE job_number = :number
 
 -- name: get_job
 -- lock: j
-SELECT j.* FROM jobs j WHERE j.job_id = :job_id
+{job} WHERE j.job_id = :job_id
 
 -- name: jobs_of_owner
-SELECT j.* FROM jobs j WHERE j.owner = :owner ORDER BY j.job_number
+{job} WHERE j.owner = :owner ORDER BY j.job_number
 
 -- name: jobs_of_owner_on_chain
-SELECT j.* FROM jobs j WHERE j.owner = :owner AND j.created_chain_id = :chain_id ORDER BY j.job_number
+{job} WHERE j.owner = :owner AND j.created_chain_id = :chain_id ORDER BY j.job_number
 
 -- name: jobs_of_api_key
-SELECT j.* FROM jobs j WHERE j.api_key_id = :api_key_id ORDER BY j.job_number
+{job} WHERE j.api_key_id = :api_key_id ORDER BY j.job_number
 
 -- name: next_due_at
 SELECT j.next_due_at FROM jobs j
-WHERE j.status = 1 AND NOT j.is_paused AND j.next_due_at IS NOT NULL
+WHERE j.next_due_at IS NOT NULL
 ORDER BY j.next_due_at
 LIMIT 1
 
 -- name: unscheduled_jobs
-SELECT j.* FROM jobs j
+{job}
 WHERE j.trigger_kind = 'time' AND j.status = 1 AND NOT j.is_paused AND j.next_due_at IS NULL
 ORDER BY j.job_number
 
 -- name: finished_jobs
-SELECT j.* FROM jobs j
+{job}
 WHERE j.trigger_kind <> 'time' AND NOT j.recurring AND j.status = 1 AND NOT j.is_paused AND j.runs > 0
     AND j.open_runs = 0
 ORDER BY j.job_number LIMIT :limit
@@ -83,7 +92,7 @@ WHERE w.chain_status = 2 AND w.status = 0 AND b.status IN (2, 3, 4) AND NOT b.is
 ORDER BY w.job_number, b.job_number LIMIT :limit
 
 -- name: jobs_by_number
-SELECT j.* FROM jobs j WHERE j.job_number IN (SELECT CAST(listed.value AS BIGINT) FROM {each}(:numbers) AS listed)
+{job} WHERE j.job_number IN (SELECT CAST(listed.value AS BIGINT) FROM {each}(:numbers) AS listed)
 
 -- name: set_job_schedule
 UPDATE jobs SET next_due_at = :next_due_at WHERE job_id = :job_id
@@ -104,5 +113,5 @@ UPDATE jobs SET
     END,
     runs_today = CASE WHEN usage_day < :day THEN 0 ELSE runs_today END,
     usage_day = CASE WHEN usage_day < :day THEN :day ELSE usage_day END,
-    run_gas = :gas
+    run_gas = CASE WHEN :gas > 0 THEN :gas ELSE run_gas END
 WHERE job_id = :job_id
