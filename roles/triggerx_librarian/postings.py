@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from triggerx.core.canonical import Json
-from triggerx.core.errors import InvalidInput
+from triggerx.core.errors import Conflict, InvalidInput
 from triggerx.core.job import Job, JobBody, JobStatus
 from triggerx.core.job_body import created_at_of, dump_body, parse_body
 from triggerx.core.validation import RegistryEntry
@@ -52,14 +52,14 @@ JOBS_PER_POST_MAX = 20  # the SDK posts one; each costs a few reads of the chain
 class Accepted:
     """A body the chain agrees with, and when it is due first.
 
-    `entry` is the registry's, None where the job is known and nothing changes; `is_owners` says that the owner's own
-    key, or an admin's, asked for the change.
+    `entry` is the registry's, None where the job is known and nothing changes. `base` is the stored body that its owner
+    (or an admin) changed into this one, None of what was posted.
     """
 
     body: JobBody
     entry: RegistryEntry | None = None
     due: int | None = None
-    is_owners: bool = False
+    base: JobBody | None = None
 
 
 class Postings:
@@ -96,11 +96,11 @@ class Postings:
             raise InvalidInput("job_id", f"is {body.job_id}, the path says {known.job_id}")
         if body.owner != known.body.owner:
             raise InvalidInput("user_address", "cannot change: a job belongs to who created it on chain")
-        return await self._store([await self._accept(body, key_of(request), is_owners=True)], key_of(request))
+        return await self._store([await self._accept(body, key_of(request), base=known.body)], key_of(request))
 
-    async def _accept(self, body: JobBody, key: ApiKey, *, is_owners: bool = False) -> Accepted:
+    async def _accept(self, body: JobBody, key: ApiKey, *, base: JobBody | None = None) -> Accepted:
         """Check one body against store and chain; the store is read again inside the transaction that writes."""
-        services = self._services
+        services, is_owners = self._services, base is not None
         check_executable(body)
         check_limits(body)
         known = await services.store.jobs.get(body.job_id)
@@ -114,7 +114,7 @@ class Postings:
             await check_link_on_chain(services, body)
         if known is not None:
             check_replaces(known, body, entry, is_owners=is_owners)
-        return Accepted(body=body, entry=entry, due=first_due(body, services.clock), is_owners=is_owners)
+        return Accepted(body=body, entry=entry, due=first_due(body, services.clock), base=base)
 
     async def _store(self, accepted: Sequence[Accepted], key: ApiKey) -> web.Response:
         services, owner = self._services, accepted[0].body.owner
@@ -167,10 +167,14 @@ class Postings:
         if await queries.jobs.insert(job, api_key_id=key.api_key_id):
             await queries.events.append("job_created", subject, details, now_ms=now_ms)
             return [JobCreated(body.job_id)]
-        known = await queries.jobs.get(body.job_id)
-        if known is None or (is_same(known.body, body, is_owners=item.is_owners) and not is_deleted(known)):
+        known, is_owners = await queries.jobs.get(body.job_id), item.base is not None
+        if known is None or (is_same(known.body, body, is_owners=is_owners) and not is_deleted(known)):
             return []
-        check_replaces(known, body, entry, is_owners=item.is_owners)
+        if is_owners and known.body != item.base:
+            raise Conflict(
+                f"job {body.job_id} was changed by another request meanwhile: look at it, and send this again"
+            )
+        check_replaces(known, body, entry, is_owners=is_owners)
         if entry.version == known.version:
             await check_settled(queries, known, body)
         await self._replace(queries, known, item, entry)

@@ -1,5 +1,6 @@
 """Updates: what the owner may change at the registry's present version, and what only a newer one may."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -171,3 +172,14 @@ async def test_post_when_a_stranger_has_the_new_mandate_then_limits_are_still_th
         status, problem = await desk.send("POST", "/api/jobs", key="stranger", body=body)
         assert (status, problem["code"]) == (403, "not-owner")
         assert (await desk.send("POST", "/api/jobs", key="owner", body=body))[0] == 200
+
+
+async def test_update_when_two_come_at_once_then_none_undoes_the_other(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        await desk.taken_in(job())
+        changes: tuple[dict[str, object], ...] = ({"priority": 1}, {"limits": {"runs_max": 3}})
+        answers = await asyncio.gather(*(desk.send("PUT", UPDATE, key="owner", body=change) for change in changes))
+        for change, (status, _) in zip(changes, answers, strict=True):
+            assert status == 200 or (await desk.send("PUT", UPDATE, key="owner", body=change))[0] == 200
+        stored = await desk.stored(job())
+        assert (stored.body.priority, stored.body.limits.runs_max) == (1, 3)
