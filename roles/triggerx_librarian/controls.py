@@ -15,13 +15,12 @@ from triggerx.ports.store.accounts import ApiKey
 from triggerx.role import Services
 from triggerx_librarian.acceptance import action_chain_of
 from triggerx_librarian.job_json import status_word
-from triggerx_librarian.links import BLOCK
+from triggerx_librarian.links import let_go
 from triggerx_librarian.ownership import may_change, own_job, stored_job
 from triggerx_librarian.parameters import job_id_in
-from triggerx_librarian.registry import chain_of, read_entry
+from triggerx_librarian.registry import chain_of, check_current, read_entry
 
 _RUNNING = frozenset({JobStatus.CREATED, JobStatus.SCHEDULED})
-LINKED_LOOKED_AT = 500  # the engine starts them at once, so few wait at any moment
 
 
 class Controls:
@@ -50,19 +49,18 @@ class Controls:
     async def resume(self, request: web.Request) -> web.Response:
         """PUT /api/jobs/:job_id/resume: let it fire again; a linked job waits on where the one before it is not over.
 
-        409 for a job that is over, or that was deleted on chain.
+        409 for a job that is over, that was deleted on chain, or that was updated there and waits for its new body.
         """
         job = await own_job(self._services.store, request)
-        entry = await self._entry(job) if job.is_paused else None
-        if job.is_paused and (entry is None or not entry.is_active):
-            raise refuse(409, "job-inactive", f"the JobRegistry says that job {job.job_id} was deleted")
+        if job.is_paused:
+            check_current(job, await self._entry(job))
         async with self._services.store.transaction() as queries:
             present = await stored_job(queries, job.job_id)
             is_changed = present.is_paused
             if not is_changed and present.status not in _RUNNING:
                 raise _over(present, "resumed")
             if is_changed:
-                await self._resume(queries, present)
+                await let_go(queries, present.body)
                 await self._log(queries, job, "job_resumed", f"resumed by {_who(key_of(request), job)}")
         return await self._answer(job, is_changed=is_changed)
 
@@ -81,16 +79,6 @@ class Controls:
             await self._services.bus.publish(JobChanged(job.job_id))
             self._services.log.info("job stopped", job_id=str(job.job_id), reason=reason)
         return json_response({"job_id": str(job.job_id), "status": "deleted"})
-
-    async def _resume(self, queries: Queries, job: Job) -> None:
-        """Schedule it, or let it wait on: a linked one starts at once where the one before it has completed."""
-        waits = job.body.chain_status == BLOCK
-        await queries.jobs.set_status(job.job_id, JobStatus.CREATED if waits else JobStatus.SCHEDULED, reason="")
-        if not waits:
-            return
-        linked = await queries.jobs.list_linked(limit=LINKED_LOOKED_AT)
-        if any(each.job_id == job.job_id and before.status is JobStatus.COMPLETED for each, before in linked):
-            await queries.jobs.set_status(job.job_id, JobStatus.SCHEDULED, reason="")
 
     async def _reason_to_stop(self, job: Job, key: ApiKey) -> str:
         entry = await self._entry(job)

@@ -5,7 +5,7 @@ Either may be posted first. The one after waits only where its own body says so 
 
 from typing import Final
 
-from triggerx.core.job import JobBody, JobId
+from triggerx.core.job import JobBody, JobId, JobStatus
 from triggerx.core.job_body import chain_id_of
 from triggerx.evm.types import ChainId, checksum
 from triggerx.http.problems import ProblemError, refuse
@@ -17,6 +17,8 @@ HEAD: Final = 1
 BLOCK: Final = 2
 """`chain_status` of a job that waits for the one before it."""
 CHAIN_JOBS_MAX: Final = 100  # jobs of one chain; each is read when one is added
+
+LINKED_LOOKED_AT: Final = 500  # the engine starts them at once, so few are to be started at any moment
 
 
 async def check_link(queries: Queries, body: JobBody) -> None:
@@ -59,6 +61,17 @@ async def check_link_on_chain(services: Services, body: JobBody) -> None:
         raise _of_another(link, checksum(entry.owner))
     if not entry.is_active:
         raise _refuse(f"is job {link}, which was deleted")
+
+
+async def let_go(queries: Queries, body: JobBody) -> None:
+    """Set a job that may run again: SCHEDULED, or CREATED where the one before it in its chain has not completed."""
+    waits = body.chain_status == BLOCK
+    await queries.jobs.set_status(body.job_id, JobStatus.CREATED if waits else JobStatus.SCHEDULED, reason="")
+    if not waits:
+        return
+    linked = await queries.jobs.list_linked(limit=LINKED_LOOKED_AT)
+    if any(each.job_id == body.job_id and before.status is JobStatus.COMPLETED for each, before in linked):
+        await queries.jobs.set_status(body.job_id, JobStatus.SCHEDULED, reason="")
 
 
 def _of_another(link: JobId, owner: str) -> ProblemError:

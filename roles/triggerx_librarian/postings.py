@@ -31,7 +31,7 @@ from triggerx_librarian.acceptance import (
     first_due,
     registered,
 )
-from triggerx_librarian.links import BLOCK, check_link, check_link_on_chain
+from triggerx_librarian.links import BLOCK, check_link, check_link_on_chain, let_go
 from triggerx_librarian.mandates import check_mandate
 from triggerx_librarian.ownership import own_job
 from triggerx_librarian.parameters import object_of
@@ -182,13 +182,15 @@ class Postings:
         return [JobChanged(body.job_id)]
 
     async def _replace(self, queries: Queries, known: Job, item: Accepted, entry: RegistryEntry) -> None:
-        """Write another body; who is paused stays so, and a schedule that is the same goes on where it is."""
+        """Write another body; a schedule that is the same goes on where it is.
+
+        A newer version lets a paused job go: the sentinel pauses every job whose new body is not there yet.
+        """
         body = item.body
         await queries.jobs.replace_body(body.job_id, body, job_hash=entry.job_hash, version=entry.version)
-        if not known.is_paused:
-            waits = body.chain_status == BLOCK and known.status is not JobStatus.SCHEDULED
-            status = JobStatus.CREATED if waits else JobStatus.SCHEDULED
-            await queries.jobs.set_status(body.job_id, status, reason="")
+        stays = known.is_paused and entry.version == known.version
+        if known.status is not JobStatus.SCHEDULED and not stays:
+            await let_go(queries, body)
         due, present = item.due, known.next_due_at
         if present is not None and has_same_schedule(known.body, body):
             due = present if present <= known.created_at + body.time_frame_s else None

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import cast
 
-from triggerx.core.job import JobId
+from triggerx.core.job import Job, JobId
 from triggerx.core.network import ActionChain
 from triggerx.core.validation import RegistryEntry
 from triggerx.evm.contracts import GasRegistry, JobRegistry
@@ -31,6 +31,19 @@ async def read_entry(chain: Chain, action_chain: ActionChain, job_id: JobId) -> 
     if row[1] == ZERO_ADDRESS:
         return None
     return RegistryEntry(owner=row[1], job_hash=row[2], version=row[3], is_active=row[4])
+
+
+def check_current(job: Job, entry: RegistryEntry | None) -> None:
+    """Refuse, with 409, to have a job run that the registry has no more, or has in another version."""
+    if entry is None or not entry.is_active:
+        raise refuse(409, "job-inactive", f"the JobRegistry says that job {job.job_id} was deleted")
+    if entry.version != job.version:
+        raise refuse(
+            409,
+            "job-version",
+            f"job {job.job_id} was updated on chain (version {entry.version}, here {job.version}): send its new body "
+            f"by PUT /api/jobs/update/{job.job_id} first",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

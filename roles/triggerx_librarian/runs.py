@@ -26,7 +26,7 @@ from triggerx_librarian.acceptance import action_chain_of
 from triggerx_librarian.job_json import status_word
 from triggerx_librarian.ownership import stored_job
 from triggerx_librarian.parameters import job_id_in, object_of
-from triggerx_librarian.registry import chain_of, read_entry
+from triggerx_librarian.registry import chain_of, check_current, read_entry
 
 AHEAD_S_MAX: Final = 30  # clocks of wallets differ by seconds; the draw waits for a block of the signed second
 SIGNATURE_BYTES: Final = 65
@@ -109,16 +109,7 @@ class Runs:
     async def _check_registry(self, job: Job) -> None:
         """Refuse what every keeper would: a job that was deleted, or updated on chain since it was posted."""
         chain = chain_of(self._services, job.body.created_chain_id)
-        entry = await read_entry(chain, action_chain_of(self._services, job.body), job.job_id)
-        if entry is None or not entry.is_active:
-            raise refuse(409, "job-inactive", f"the JobRegistry says that job {job.job_id} was deleted")
-        if entry.version != job.version:
-            raise refuse(
-                409,
-                "job-version",
-                f"job {job.job_id} was updated on chain (version {entry.version}, here {job.version}): send its new "
-                f"body by PUT /api/jobs/update/{job.job_id}, and sign the run for the new version",
-            )
+        check_current(job, await read_entry(chain, action_chain_of(self._services, job.body), job.job_id))
 
 
 def _read_wish(raw: dict[str, object]) -> ManualEvidence:

@@ -59,12 +59,15 @@ async def test_pause_when_the_job_is_over_or_unknown_then_it_makes_no_sense(tmp_
                 assert await put(desk, what) == (409, "job-over")
 
 
-async def test_resume_when_the_job_was_deleted_on_chain_then_it_stays_paused(tmp_path: Path) -> None:
+async def test_resume_when_the_job_was_changed_on_chain_then_it_stays_paused(tmp_path: Path) -> None:
     async with open_desk(tmp_path) as desk:
         job_id = await desk.taken_in(job())
         await put(desk, "pause")
+        desk.entries[job_id].version = NOW + 5
+        assert await put(desk, "resume") == (409, "job-version")
         desk.entries[job_id].is_active = False
         assert await put(desk, "resume") == (409, "job-inactive")
+        assert (await desk.stored(job())).is_paused
 
 
 async def test_resume_when_the_job_is_linked_then_it_waits_until_the_one_before_is_over(tmp_path: Path) -> None:

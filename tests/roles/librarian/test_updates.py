@@ -152,6 +152,19 @@ async def test_update_when_the_job_is_paused_then_it_stays_so(tmp_path: Path) ->
         assert (stored.status, stored.is_paused, stored.next_due_at) == (JobStatus.STOPPED, True, None)
 
 
+async def test_update_when_the_version_is_newer_then_a_paused_job_goes_on(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        before = job(2, chain_status=1, link_job_id=job()["job_id"])
+        for body in (job(chain_status=2), before):
+            await desk.taken_in(body)
+        for version, status in ((5, JobStatus.CREATED), (6, JobStatus.SCHEDULED)):
+            await desk.send("PUT", f"/api/jobs/{job()['job_id']}/pause", key="owner", body={})
+            desk.register(job(chain_status=2), version=NOW + version)
+            assert (await desk.send("PUT", UPDATE, key="owner", body={"priority": version - 4}))[0] == 200
+            assert (await desk.stored(job())).status is status
+            await desk.store.jobs.set_status(id_of(before), JobStatus.COMPLETED, reason="")
+
+
 async def test_update_when_the_job_is_over_then_only_the_chain_revives_it(tmp_path: Path) -> None:
     async with open_desk(tmp_path) as desk:
         job_id = await desk.taken_in(job())
