@@ -17,6 +17,11 @@ CELL_CHARS_MAX: Final = 2_000  # an ABI in a table is cut; --json has it whole
 Row = Sequence[object]
 
 
+def is_terminal() -> bool:
+    """Whether a person reads standard output as it comes."""
+    return sys.stdout.isatty()
+
+
 def say(line: str) -> None:
     """Tell a person something that is not the answer."""
     sys.stderr.write(f"{printable(line)}\n")
@@ -107,7 +112,7 @@ def _cell(value: object) -> str:
 
 
 def _print(headings: Sequence[str] | None, rows: Sequence[Sequence[str]]) -> None:
-    if sys.stdout.isatty():
+    if is_terminal():
         _print_rich(headings, rows)
         return
     lines = [*([] if headings is None else [headings]), *rows]

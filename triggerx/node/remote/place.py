@@ -72,7 +72,10 @@ class Place:
     def api_key(self) -> str | None:
         """The API's key; None asks as anybody."""
         if self.api_key_file is not None:
-            return read_api_key(self.api_key_file, setting="--api-key-file")
+            try:
+                return read_api_key(self.api_key_file, setting="--api-key-file")
+            except ConfigurationError as error:
+                raise UsageError(str(error)) from error
         text = self.source.environ.get(KEY_VARIABLE, "").strip()
         if text:
             if not text.isascii() or not text.isprintable() or " " in text or len(text) > API_KEY_CHARS_MAX:
