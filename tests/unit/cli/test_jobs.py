@@ -1,114 +1,16 @@
-"""`triggerx jobs`, `tasks` and `audit` as a person types them, against an API of recorded answers."""
+"""`triggerx jobs` and `tasks` as a person types them, against an API of recorded answers."""
 
 import json
-import os
 import socket
-import sys
-from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-from tests.fakes.api import Canned, FakeApi, running_api
-from triggerx.cli import main as cli
+from tests.fakes.api import Canned
+from tests.unit.cli.api_owner import ADDRESS, CHAIN, COMPLETE, HUB, JOB, JOB_FILE, KEY, ROW, TARGET, TASK, USER, Owner
 from triggerx.evm.hub import run_digest
-from triggerx.evm.keys import PrivateKey, recover
-from triggerx.evm.registry import pack_job_id
-from triggerx.evm.types import ChainId, checksum, from_hex, parse_address, to_hex
-
-USER = PrivateKey(b"\7" * 32)
-ADDRESS = checksum(USER.address)
-CHAIN = ChainId(31337)
-JOB = pack_job_id(CHAIN, 1_800_000_000, 1)
-HUB = "0xDc64a140Aa3E981100a9becA4E685f962f0cF6C9"
-TARGET = "0x5FC8d32690cc91D4c39d9d3abcBD16989F875707"
-KEY = "tgx_" + "a" * 64
-ROW = {
-    "job_id": str(JOB),
-    "job_title": "a \x1b[31mjob",
-    "task_definition_id": 1,
-    "user_address": ADDRESS,
-    "status": "scheduled",
-    "version": "1800000000",
-    "created_chain_id": "31337",
-    "time_frame": 60,
-    "recurring": False,
-    "job_cost_actual": 0.5,
-    "task_ids": [1, 2],
-    "hold": None,
-    "time_job_data": {"target_contract_address": TARGET, "time_interval": 6, "is_active": True},
-}
-TASK = {"task_id": 1, "job_id": str(JOB), "task_status": "failed", "task_error": "reverted: no"}
-JOB_FILE = f"""
-job_title = "a job"
-task_definition_id = 1
-time_frame = 3600
-schedule_type = "interval"
-time_interval = 60
-target_contract_address = "{TARGET}"
-target_function = "increment"
-abi = '[{{"type":"function","name":"increment","inputs":[{{"name":"amount","type":"uint256"}}],"outputs":[]}}]'
-arguments = ["7"]
-"""
-COMPLETE = {"job_id": str(JOB), "complete": True, "checked": "chain", "expected": 4, "findings": [], "notes": ["odd"]}
-BROKEN = {
-    **COMPLETE,
-    "complete": False,
-    "findings": [{"fault": "missing", "moment": 1_800_000_060, "text": "no entry says what became of it"}],
-}
-
-
-@dataclass
-class Owner:
-    """Types commands on a machine where a development network has left its document."""
-
-    folder: Path
-    api: FakeApi
-    monkeypatch: pytest.MonkeyPatch
-    capsys: pytest.CaptureFixture[str]
-
-    def types(self, *arguments: str) -> tuple[int, str, str]:
-        """Exit status, standard output, standard error."""
-        self.monkeypatch.setattr(sys, "argv", ["triggerx", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        said = self.capsys.readouterr()
-        assert "Traceback" not in said.err
-        assert not (self.folder / "crash.log").exists()
-        return int(ended.value.code or 0), said.out, said.err
-
-    def write(self, name: str, text: str, mode: int = 0o600) -> Path:
-        file = self.folder / name
-        file.write_text(text)
-        file.chmod(mode)
-        return file
-
-    def has_devnet(self, url: str) -> None:
-        contracts = {"job_registry": TARGET, "gas_registry": TARGET, "task_execution_hub": HUB}
-        document = {
-            "rpc_url": "http://127.0.0.1:1",
-            "chain_id": CHAIN,
-            "api_url": url,
-            "api_key": KEY,
-            "contracts": contracts,
-            "accounts": [{"address": ADDRESS, "private_key": to_hex(USER.reveal())}],
-        }
-        self.write("devnet.json", json.dumps(document))
-
-
-@pytest.fixture
-def owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Owner]:
-    for name in list(os.environ):
-        if name.startswith("TRIGGERX_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("TRIGGERX_DATA_DIR", str(tmp_path))
-    monkeypatch.setattr("triggerx.node.config.load.SYSTEM_DIR", tmp_path)
-    with running_api() as api:
-        made = Owner(tmp_path, api, monkeypatch, capsys)
-        made.has_devnet(api.url)
-        yield made
+from triggerx.evm.keys import recover
+from triggerx.evm.types import from_hex, parse_address
 
 
 def test_list_when_a_development_network_runs_then_its_api_and_key_are_used(owner: Owner) -> None:
@@ -191,67 +93,6 @@ def test_tasks_when_listed_then_each_is_a_row(owner: Owner) -> None:
     assert out.splitlines()[1].split() == ["1", str(JOB), "failed", "reverted:", "no"]
     owner.api.on("GET", "/api/tasks/recent", {"tasks": []})
     assert owner.types("tasks", "list") == (0, "", "There is no such task.\n")
-
-
-def test_simulate_when_the_job_is_not_on_chain_then_it_is_sent_without_an_id(owner: Owner) -> None:
-    firing = {
-        "block": 6,
-        "moment": 1_893_456_000,
-        "outcome": "fired",
-        "reason": "",
-        "detail": "",
-        "call_succeeded": False,
-        "revert_reason": "not today",
-        "gas": 216_234,
-        "cost_wei": "261545818525696",
-    }
-    answer = {
-        "firings": [firing],
-        "totals": {"fired": 1, "cost_wei": "261545818525696"},
-        "assumptions": ["the deposit is large enough"],
-        "gas_price_wei": "7",
-    }
-    owner.api.on("POST", "/api/jobs/simulate", answer)
-    file = owner.write("job.toml", JOB_FILE)
-    status, out, err = owner.types("jobs", "simulate", str(file), "--from", "1", "--to", "20")
-    sent = owner.api.asked[0].body
-    assert (status, err) == (0, "")
-    assert "6      2030-01-01 00:00:00 UTC  fired    reverts  216234  261545818525696  not today" in out
-    assert "assumed: the deposit is large enough" in out
-    assert (sent["from_block"], sent["to_block"]) == (1, 20)
-    assert "job_id" not in sent["job"]
-    assert (sent["job"]["user_address"], sent["job"]["created_chain_id"]) == (ADDRESS, "31337")
-
-
-def test_simulate_when_the_api_refuses_a_field_then_the_file_is_named(owner: Owner) -> None:
-    owner.api.refuse("POST", "/api/jobs/simulate", 400, "job.x: is wrong", field="job.x")
-    file = owner.write("job.toml", JOB_FILE)
-    status, _, err = owner.types("jobs", "simulate", str(file), "--from", "1", "--to", "20")
-    assert status == 2
-    assert err.startswith(f"triggerx: {file}: the API")
-    assert "job.x: is wrong" in err
-
-
-def test_audit_when_something_is_found_then_it_is_shown_and_the_status_is_1(owner: Owner) -> None:
-    owner.api.on("GET", f"/api/jobs/{JOB}/audit?from=1&to=9", BROKEN)
-    status, out, _ = owner.types("audit", str(JOB), "--from", "1", "--to", "9")
-    assert status == 1
-    assert out.splitlines()[1].split(maxsplit=4)[-1] == "missing  no entry says what became of it"
-    assert out.splitlines()[-1] == "1 jobs were audited, 4 occurrences were expected, and there are 1 findings"
-
-
-def test_audit_when_there_are_pages_then_all_are_read(owner: Owner) -> None:
-    first = {"complete": True, "jobs": [COMPLETE], "unchecked": [], "next_after": "5"}
-    last = {"complete": False, "jobs": [], "unchecked": [{"job_id": "7", "reason": "odd"}], "next_after": None}
-    owner.api.on("GET", "/api/audit?from=1&to=9&chain_id=31337", first)
-    owner.api.on("GET", "/api/audit?from=1&to=9&chain_id=31337&after=5", last)
-    arguments = ("audit", "--from", "1", "--to", "9", "--chain", "31337")
-    status, out, err = owner.types(*arguments)
-    assert (status, err) == (1, "job 7 could not be audited: odd\n")
-    assert "job " + str(JOB) + ": odd" in out
-    status, out, _ = owner.types(*arguments, "--json")
-    assert status == 1
-    assert [json.loads(line) for line in out.splitlines()] == [first, last]
 
 
 def test_run_when_the_owner_signs_then_the_signature_is_theirs_and_the_nonce_may_be_repeated(owner: Owner) -> None:

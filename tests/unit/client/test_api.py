@@ -8,9 +8,11 @@ import pytest
 
 from tests.fakes.api import Canned, FakeApi, running_api
 from triggerx.client import api as module
-from triggerx.client.api import Api, ApiRefused, check_url
+from triggerx.client.answers import JobRow
+from triggerx.client.api import Answer, Api, ApiRefused, check_url
 from triggerx.core.errors import InvalidInput, UnavailableError
 from triggerx.core.job import JobId
+from triggerx.evm.types import Address
 
 JOB = JobId(31337 << 224 | 1_700_000_000 << 160 | 1)
 KEY = "tgx_" + "a" * 64
@@ -35,7 +37,7 @@ def server() -> Iterator[FakeApi]:
         yield api
 
 
-async def job_at(url: str, *, key: str | None = KEY) -> module.Answer[module.answers.JobRow]:
+async def job_at(url: str, *, key: str | None = KEY) -> Answer[JobRow]:
     async with Api.open(url, key=key, named_by="--api") as api:
         return await api.job(JOB)
 
@@ -77,7 +79,7 @@ async def test_routes_when_asked_then_they_are_those_of_the_api(server: FakeApi)
     async with Api.open(server.url, key=KEY, named_by="--api") as api:
         await api.post_job({"job_id": str(JOB)})
         await api.jobs_of_key()
-        await api.jobs_of(module.Address(b"\1" * 20))
+        await api.jobs_of(Address(b"\1" * 20))
         await api.pause_job(JOB)
         await api.resume_job(JOB)
         await api.delete_job(JOB)
