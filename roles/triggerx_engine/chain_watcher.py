@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Final, NoReturn
 
 from triggerx.core.errors import InvalidInput, RecoverableError
+from triggerx.core.followers import chain_follower
 from triggerx.core.job import JobStatus
 from triggerx.core.ledger import NewEntry
 from triggerx.core.terms import JobTerms
@@ -43,7 +44,7 @@ class ChainWatcher:
         self._views = views
         self._chain_id = chain_id
         self._chain: Chain = services.chain(chain_id)
-        self._name = f"engine.chain.{chain_id}"
+        self._name = chain_follower(chain_id)
         self._poll_s = poll_s
         self._log = services.log.bind(loop=self._name)
         self._jobs = EventJobs(
