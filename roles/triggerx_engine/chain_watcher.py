@@ -30,7 +30,7 @@ from triggerx_engine.views import Views
 
 WINDOW_BLOCKS: Final = 256  # kept to notice a reorg by after a restart, as many as the follower itself remembers
 ENTRIES_PER_TRANSACTION: Final = 1_000  # a flood is entered in pieces, each some ten milliseconds
-CONFIRMATIONS: Final = 1  # on a chain that is no action chain of the network, whose file says nothing about it
+CONFIRMATIONS: Final = 1  # on a chain that the network's file says nothing about
 RETRY_S: Final = 2.0  # after a chain did not answer; its client has tried every endpoint by then
 
 
@@ -38,7 +38,7 @@ class ChainWatcher:
     """One chain. It follows from the first job that waits for it on, and stops when none is left."""
 
     def __init__(self, services: Services, queue: Queue, views: Views, *, chain_id: ChainId, poll_s: float) -> None:
-        action_chain = services.network.action_chains.get(chain_id)
+        confirmations = services.network.confirmations_on(chain_id)
         self._services = services
         self._queue = queue
         self._views = views
@@ -47,9 +47,7 @@ class ChainWatcher:
         self._name = chain_follower(chain_id)
         self._poll_s = poll_s
         self._log = services.log.bind(loop=self._name)
-        self._jobs = EventJobs(
-            chain_id, confirmations=CONFIRMATIONS if action_chain is None else action_chain.confirmations
-        )
+        self._jobs = EventJobs(chain_id, confirmations=CONFIRMATIONS if confirmations is None else confirmations)
         self._feed = JobFeed(services, TriggerKind.EVENT, chain_id=chain_id)
         self._catch_up = CatchUp(services, self._chain, self._jobs, self._caught_up)
 

@@ -30,7 +30,8 @@ from triggerx.role import Services, WakeUp
 from triggerx_engine.draft import draft_assignment
 from triggerx_engine.moves import fail_task, move_task
 
-BUSY = "busy"  # a keeper's refusal that says: not now
+NOT_NOW = frozenset({"busy", "trigger_unknown"})
+"""Refusals of a keeper that may become a yes: it has no room, or its endpoint is behind, or the trigger unconfirmed."""
 TASKS_AT_ONCE = 64  # each waits on one peer at most for the acknowledge timeout; bounds open streams
 TASKS_PER_READ = 256  # of those that can be worked on now, the most urgent first
 
@@ -163,7 +164,7 @@ class Dispatcher:
             return AssignmentStatus.SILENT, f"silent: {error}", False
         if not isinstance(reply, TaskAnswer) or (reply.task_key, reply.attempt) != (task.task_key, attempt):
             return AssignmentStatus.SILENT, f"keeper {checksum(performer)} answered something else", False
-        if not reply.is_accepted and reply.code == BUSY:
+        if not reply.is_accepted and reply.code in NOT_NOW:
             raise RecoverableError(f"{reply.code}: {reply.message}")
         if not reply.is_accepted:
             return AssignmentStatus.REFUSED, f"{reply.code}: {reply.message}", True

@@ -7,16 +7,16 @@ source that fails is asked ever less often, and says why; it holds up no other.
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NoReturn
 
 from triggerx.core.errors import InvalidInput, RecoverableError
 from triggerx.events import JobChanged, JobCreated
 from triggerx.ports.fetch import Fetched
-from triggerx.ports.scripts import LanguageUnavailable, ScriptFailed
+from triggerx.ports.scripts import USUAL_LIMITS, LanguageUnavailable, ScriptFailed
 from triggerx.ports.store.ledger import Observation
 from triggerx.role import Services, WakeUp
-from triggerx.triggers.json_route import Unreadable
+from triggerx.triggers.json_route import BODY_BYTES_MAX, Unreadable
 from triggerx.triggers.readings import Reading, value_from_body, value_from_script, value_from_static
 from triggerx.triggers.sources import HttpSource, ScriptSource, Source, StaticSource, WebSocketSource
 from triggerx_engine.streams import Streams
@@ -24,8 +24,8 @@ from triggerx_engine.values import ConditionJobs
 
 FETCHES_AT_ONCE: Final = 64  # bounds connections and memory: at 100 ms an answer, 640 sources a second
 SCRIPTS_AT_ONCE: Final = 4  # each is a process; the others wait their turn
-FETCH_TIMEOUT_S: Final = 10.0  # a slower source says nothing about now
-BODY_BYTES_MAX: Final = 1 << 20  # a price list of thousands of pairs
+ANSWER_S: Final = 2.0  # what keepers give a source too, who have to answer an order: a slower one nobody confirms
+LIMITS: Final = replace(USUAL_LIMITS, time_s=ANSWER_S)
 PAUSE_S_MAX: Final = 60.0  # between two attempts at a source that keeps failing
 STATUS_OK: Final = range(200, 300)
 Named = Sequence[tuple[str, Source]]
@@ -106,7 +106,7 @@ class Polls:
         source = named[0][1]
         if not isinstance(source, HttpSource):
             raise TypeError(f"{named[0][0]} is no HTTP source")
-        answer = await self._services.fetch.get(source.request, timeout_s=FETCH_TIMEOUT_S, bytes_max=BODY_BYTES_MAX)
+        answer = await self._services.fetch.get(source.request, timeout_s=ANSWER_S, bytes_max=BODY_BYTES_MAX)
         _demand_success(answer)
         now_ms = self._services.clock.now_ms()
         return [_read(name, each, answer.body, now_ms) for name, each in named if isinstance(each, HttpSource)]
@@ -122,6 +122,7 @@ class Polls:
             function=source.function,
             arguments={},
             now=self._services.clock.now(),
+            limits=LIMITS,
         )
         now_ms = self._services.clock.now_ms()
         try:

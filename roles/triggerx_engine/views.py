@@ -17,7 +17,7 @@ from triggerx.triggers.sources import FeedSource, ViewSource
 from triggerx_engine.values import ConditionJobs
 
 STATE_BLOCKS: Final = 120  # behind the head: full nodes keep the states of the last 128 blocks, and time passes
-CONFIRMATIONS: Final = 1  # on a chain that is no action chain of the network, whose file says nothing about it
+CONFIRMATIONS: Final = 1  # on a chain that the network's file says nothing about
 
 
 class Views:
@@ -35,9 +35,8 @@ class Views:
 
     async def read(self, chain_id: ChainId, *, head: Block) -> None:
         """Read every confirmed block after the last one that was read."""
-        action_chain = self._services.network.action_chains.get(chain_id)
-        confirmations = CONFIRMATIONS if action_chain is None else action_chain.confirmations
-        last = head.number - confirmations
+        confirmations = self._services.network.confirmations_on(chain_id)
+        last = head.number - (CONFIRMATIONS if confirmations is None else confirmations)
         name = views_follower(chain_id)
         cursor = await self._services.store.cursors.get(name)
         first = last if cursor is None else cursor.number + 1

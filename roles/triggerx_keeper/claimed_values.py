@@ -25,7 +25,8 @@ from triggerx.triggers.sources import FeedSource, Source, StaticSource, ViewSour
 from triggerx_keeper.claimed_events import outside_time_frame
 from triggerx_keeper.observations import OutsideSource, observe
 
-FAILURES_MAX: Final = 3  # of one source for one claim; who still has no value then leaves the vote to others
+FAILURES_MAX: Final = 5  # of one source for one claim; who still has no value then leaves the vote to others
+AGAIN_S: Final = 5.0  # from one failure to the next attempt: a short outage is waited for, a dead source left in peace
 AHEAD_S_MAX: Final = 5  # an engine's clock may be so much ahead; what lies off chain is of no block whose time counts
 ANSWERS_KEPT: Final = 1_024  # claims of ten minutes at a few a second, some hundred bytes each
 
@@ -34,10 +35,11 @@ OnChain: TypeAlias = FeedSource | ViewSource
 
 @dataclass(slots=True)
 class _Answer:
-    """What came of asking a source for one claim; the verdict counts once it is settled."""
+    """What came of asking a source for one claim; until it is settled, it is asked again at `again_at` (monotonic)."""
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     failures: int = 0
+    again_at: float = 0.0
     is_settled: bool = False
     verdict: Verdict | None = None
 
@@ -97,22 +99,28 @@ class ClaimedValues:
             return trigger_unknown(f"the value was observed at second {evidence.moment}, which is still to come")
         answer = self._answer_to(body.job_id, evidence)
         async with answer.lock:
-            if answer.is_settled:
-                return answer.verdict
-            try:
-                own = await observe(self._services, source, now=evidence.moment)
-            except LanguageUnavailable as error:
-                return trigger_unknown(f"the script cannot be run here: {error}")
-            except (RecoverableError, InvalidInput, ScriptFailed) as error:
-                answer.failures += 1
-                if answer.failures < FAILURES_MAX:
-                    return trigger_unknown(f"the source gives no value here: {error}")
-                answer.verdict = trigger_unproven(f"the source gave no value in {FAILURES_MAX} attempts: {error}")
-            else:
-                if not agrees(spec, Decimal(evidence.value), own.number):
-                    answer.verdict = trigger_unproven(f"the source says {own.value} here, not {evidence.value}")
-            answer.is_settled = True
+            if not answer.is_settled and self._services.clock.monotonic() >= answer.again_at:
+                await self._ask(answer, spec, source, evidence)
             return answer.verdict
+
+    async def _ask(
+        self, answer: _Answer, spec: ConditionSpec, source: OutsideSource, evidence: ConditionEvidence
+    ) -> None:
+        """Observe the source, and note what that says to the claim."""
+        try:
+            own = await observe(self._services, source, now=evidence.moment)
+        except LanguageUnavailable as error:
+            answer.verdict = trigger_unknown(f"the script cannot be run here: {error}")
+        except (RecoverableError, InvalidInput, ScriptFailed) as error:
+            answer.failures += 1
+            answer.is_settled = answer.failures >= FAILURES_MAX
+            answer.again_at = self._services.clock.monotonic() + AGAIN_S
+            words = f"the source gave no value here in {answer.failures} attempts: {error}"
+            answer.verdict = trigger_unproven(words) if answer.is_settled else trigger_unknown(words)
+        else:
+            answer.is_settled, answer.verdict = True, None
+            if not agrees(spec, Decimal(evidence.value), own.number):
+                answer.verdict = trigger_unproven(f"the source says {own.value} here, not {evidence.value}")
 
     def _answer_to(self, job_id: JobId, evidence: ConditionEvidence) -> _Answer:
         answer = self._answers.setdefault((job_id, evidence), _Answer())
@@ -126,8 +134,8 @@ def _contradiction(body: JobBody, spec: ConditionSpec, source: Source, evidence:
     """Say what contradicts the claim by the job alone; an empty text when nothing does."""
     if evidence.source != name_of(source):
         return f"the value is of another source than the job's, which is {name_of(source)}"
-    has_block = evidence.block_number is not None and evidence.block_hash is not None
-    if has_block != isinstance(source, FeedSource | ViewSource):
+    is_on_chain = isinstance(source, FeedSource | ViewSource)
+    if any((part is None) is is_on_chain for part in (evidence.block_number, evidence.block_hash)):
         return "a value has a block exactly when it lies on chain"
     if not holds(spec, Decimal(evidence.value)):
         return f"the value {evidence.value} does not satisfy the condition"

@@ -12,13 +12,14 @@ from typing import TypeAlias
 
 Json: TypeAlias = "bool | int | str | Sequence[Json] | Mapping[str, Json] | None"
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 SAFE_INTEGER_MAX = 2**53 - 1  # RFC 8259 §6: beyond it implementations do not agree on the value
 
 
 def canonical_json(value: Json) -> bytes:
     """Encode to canonical bytes; raises `ValueError` for a float, a non-string key or an integer that is not safe."""
     _check(value)
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return _ENCODER.encode(value).encode()
 
 
 def cid_of(content: bytes) -> str:

@@ -8,10 +8,11 @@ import asyncio
 import os
 import signal
 import sys
+from asyncio import StreamReader, StreamWriter
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Final
+from typing import Final, cast
 
 from triggerx.core.canonical import Json
 from triggerx.core.errors import RecoverableError
@@ -44,11 +45,9 @@ class Worker:
     """One process, and the pipe to it."""
 
     def __init__(self, process: Process) -> None:
-        assert process.stdin is not None  # noqa: S101 - both were asked for
-        assert process.stdout is not None  # noqa: S101
         self._process = process
-        self._stdin = process.stdin
-        self._stdout = process.stdout
+        self._stdin = cast("StreamWriter", process.stdin)  # both were asked for
+        self._stdout = cast("StreamReader", process.stdout)
         self.runs = 0
 
     @classmethod

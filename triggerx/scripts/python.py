@@ -23,6 +23,8 @@ SOURCE_BYTES_MAX: Final = 512 * 1024  # what `ports.scripts.ScriptSources` gives
 MOMENT_MAX: Final = 253_402_300_799  # the end of the year 9999, where the language's calendar ends
 KILL_AFTER_S: Final = 0.5  # beyond a run's time: the interpreter stops itself at the limit, and then tells why
 CALLS_MAX: Final = 64  # of host functions in a run; those that cost something have a limit of their own
+CODE_CHARACTERS_MAX: Final = 16  # the worker keeps to both; the node does not rely on that
+MESSAGE_CHARACTERS_MAX: Final = 1024
 PACKAGE: Final = "pydantic_monty"
 
 
@@ -127,5 +129,6 @@ def _run_of(answer: Mapping[str, Json], requests: tuple[RequestMade, ...]) -> Sc
     if not isinstance(output, str):
         raise ScriptFailed("crashed", "the interpreter gave no answer")
     if "fail" in answer:
-        raise ScriptFailed(str(answer["fail"]), str(answer.get("message")), output=output)
+        message = str(answer.get("message"))[:MESSAGE_CHARACTERS_MAX]
+        raise ScriptFailed(str(answer["fail"])[:CODE_CHARACTERS_MAX], message, output=output)
     return ScriptRun(value=answer.get("value"), output=output, requests=requests)

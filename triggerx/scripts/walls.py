@@ -46,7 +46,8 @@ def limit_own_time(time_s: float) -> None:
     """Let this process use so much more processor time, then end; anew for each run."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     seconds = math.ceil(used.ru_utime + used.ru_stime + time_s) + CPU_SPARE_S
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    resource.setrlimit(resource.RLIMIT_CPU, (_at_most(seconds, hard), hard))
 
 
 def limit_interpreter(process_id: int, *, time_s: float, memory_bytes: int) -> None:
@@ -54,8 +55,9 @@ def limit_interpreter(process_id: int, *, time_s: float, memory_bytes: int) -> N
     if sys.platform == "linux":
         seconds = math.ceil(time_s) + CPU_SPARE_S
         memory = INTERPRETER_MEMORY_BYTES + 2 * memory_bytes  # the answer is written out beside the script's heap
-        resource.prlimit(process_id, resource.RLIMIT_CPU, (seconds, seconds))
-        resource.prlimit(process_id, resource.RLIMIT_AS, (memory, memory))
+        for kind, wanted in ((resource.RLIMIT_CPU, seconds), (resource.RLIMIT_AS, memory)):
+            value = _at_most(wanted, resource.prlimit(process_id, kind)[1])
+            resource.prlimit(process_id, kind, (value, value))
 
 
 def quiet_ends() -> tuple[int, int]:
@@ -69,4 +71,10 @@ def quiet_ends() -> tuple[int, int]:
 
 
 def _limit(kind: int, value: int) -> None:
+    value = _at_most(value, resource.getrlimit(kind)[1])
     resource.setrlimit(kind, (value, value))
+
+
+def _at_most(value: int, hard: int) -> int:
+    """The value, or the hard limit where that is lower already and only a privileged process could raise it."""
+    return value if hard == resource.RLIM_INFINITY else min(value, hard)

@@ -27,6 +27,7 @@ MESSAGE_CHARACTERS_MAX: Final = 512
 RECURSION_MAX: Final = 200  # calls in calls; the interpreter's own stack bears a thousand
 DEPTH_MAX: Final = 32  # lists in lists of an answer; the node's reader of JSON takes 64
 INTEGER_BITS_MAX: Final = 14_000  # Python itself writes and reads integers of 4,300 digits, which have more
+ARGUMENT_BYTES_MAX: Final = 64 * 1024  # of one argument of a host's function; a URL has two thousand
 LOOKUPS_MAX: Final = 1000  # questions about names and modules in a run, beside calls; each costs a turn of the pipe
 CHECKOUT_S: Final = 5.0  # for a fresh interpreter, which takes 2 ms
 ARGUMENTS: Final = "__triggerx_arguments"
@@ -182,7 +183,7 @@ class Interpreter:
         if step.kwargs:
             return _raised("TypeError", f"{step.function_name}() takes no keyword arguments")
         try:
-            arguments = [answer_of(argument, bytes_max=64 * 1024) for argument in step.args]
+            arguments = [answer_of(argument, bytes_max=ARGUMENT_BYTES_MAX) for argument in step.args]
         except Failed as failed:
             return _raised("TypeError", f"{step.function_name}(): {failed}")
         self._ends.write({"call": step.function_name, "arguments": arguments})

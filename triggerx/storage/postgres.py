@@ -125,12 +125,11 @@ class _TransactionSession:
     async def execute_many(self, name: str, rows: Sequence[Mapping[str, Value]], /) -> None:
         """Run it once for each row, as one: a failing row ends the transaction."""
         statement = statements()[name]
-        for row in rows:
-            statement.check(row)
+        values = statement.rows(rows, statement.parameters)
         async with self._statement(name):
             if statement.gate:
                 await self._connection.execute(statement.gate)
-            await self._connection.executemany(statement.postgres, [_values(statement, row) for row in rows])
+            await self._connection.executemany(statement.postgres, values)
 
     @asynccontextmanager
     async def atomic(self) -> AsyncIterator[Session]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 Value: TypeAlias = bool | int | str | bytes | None
 
@@ -22,6 +22,10 @@ class Columns(Protocol):
         """Return a column's value by its name."""
         ...
 
+    def __iter__(self) -> Iterator[object]:
+        """Return the values in the order of the query."""
+        ...
+
 
 class Row:
     """One row, read column by column under the type that is expected there; `TypeError` when it holds another."""
@@ -30,6 +34,10 @@ class Row:
 
     def __init__(self, columns: Columns) -> None:
         self._columns = columns
+
+    def values(self) -> tuple[Any, ...]:
+        """Every column in the order of the query, for what is read by the thousand: no type is asked for."""
+        return tuple(self._columns)
 
     def integer(self, column: str) -> int:
         """A whole number of at most 64 bits."""

@@ -50,9 +50,10 @@ class SqliteSession:
     async def execute_many(self, name: str, rows: Sequence[Mapping[str, Value]], /) -> None:
         """Run it once for each row, as one."""
         refuse_inside(self._writer, name)
+        statement = statements()[name]
         if rows:
             with translated(name):
-                await self._writer.write(_checked(name, rows), rows)
+                await self._writer.write(statement.sqlite_many, statement.rows(rows, statement.places))
 
     @asynccontextmanager
     async def atomic(self) -> AsyncIterator[Session]:
@@ -106,8 +107,9 @@ class _TransactionSession:
 
     async def execute_many(self, name: str, rows: Sequence[Mapping[str, Value]], /) -> None:
         """Run it once for each row, as one."""
+        statement = statements()[name]
         if rows:
-            await self._written(name, _checked(name, rows), rows)
+            await self._written(name, statement.sqlite_many, statement.rows(rows, statement.places))
 
     @asynccontextmanager
     async def atomic(self) -> AsyncIterator[Session]:
@@ -143,6 +145,7 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.create_function("from_hex", 1, bytes.fromhex, deterministic=True)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        connection.execute("PRAGMA temp_store = MEMORY")  # what a savepoint would take back goes through no file
         connection.execute("PRAGMA foreign_keys = ON")
     except sqlite3.Error:
         connection.close()
@@ -201,14 +204,6 @@ def _outage(doing: str, error: sqlite3.DatabaseError) -> TriggerxError:
 def _add_decimal(first: str, second: str) -> str:
     """Add exactly: SQLite's own numbers end at 64 bits."""
     return str(int(first) + int(second))
-
-
-def _checked(name: str, rows: Sequence[Mapping[str, Value]]) -> str:
-    """The statement's text, when each row has its parameters."""
-    statement = statements()[name]
-    for row in rows:
-        statement.check(row)
-    return statement.sqlite
 
 
 def _rows(answer: Answer) -> Sequence[Row]:

@@ -26,8 +26,8 @@ GROUP_SECONDS_MAX: Final = 0.02  # the same bound for transactions, which take a
 TRANSACTION_SECONDS_MAX: Final = 10.0  # nobody waits for the network inside; a stuck owner must not stop the node
 
 
-Parameters: TypeAlias = Mapping[str, Value] | Sequence[Mapping[str, Value]]
-"""One row of a statement's parameters, or several for which it is run in turn."""
+Parameters: TypeAlias = Mapping[str, Value] | Sequence[Sequence[Value]]
+"""One row of a statement's parameters by name, or several in the order of its `?`, for which it is run in turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,30 +191,40 @@ class _Group:
 
     def _run(self, unit: Unit) -> None:
         if isinstance(unit, Write):
-            self._outcomes.append((unit.answer, self._answer(unit)))
+            self._outcomes.append((unit.answer, self._answer_alone(unit)))
         else:
             self._outcomes.append((unit.committed, self._run_turn(unit)))
 
     def _run_turn(self, turn: Turn) -> Answer | Exception:
-        """Run a transaction's statements as they come, until its owner or the limit ends it."""
+        """Run a transaction's statements as they come, until its owner or the limit ends it.
+
+        The first of a group has nothing before it to keep, and so needs no savepoint, which copies every page it sees.
+        """
         end = time.monotonic() + TRANSACTION_SECONDS_MAX
-        self._connection.execute("SAVEPOINT turn")
+        is_first = not self._outcomes
+        if not is_first:
+            self._connection.execute("SAVEPOINT turn")
         self._say([(turn.granted, _DONE)])
         try:
             while isinstance(message := turn.take(end), Write):
                 self._say([(message.answer, self._answer(message))])
         finally:
             self._say([(late.answer, held_too_long()) for late in turn.end()])
-        if message is not True:
-            self._connection.execute("ROLLBACK TO turn")
-        self._connection.execute("RELEASE turn")
+        if is_first:
+            if message is not True:
+                self._connection.execute("ROLLBACK")
+                self._connection.execute("BEGIN IMMEDIATE")
+        else:
+            if message is not True:
+                self._connection.execute("ROLLBACK TO turn")
+            self._connection.execute("RELEASE turn")
         return held_too_long() if message is None else _DONE
 
     def _answer(self, unit: Write) -> Answer | Exception:
         """Run one statement. Its failure is its own, unless the engine gave the whole transaction up (a full disk)."""
         try:
             if not isinstance(unit.parameters, Mapping):
-                return self._answer_many(unit.sql, unit.parameters)
+                return Answer((), self._connection.executemany(unit.sql, unit.parameters).rowcount)
             cursor = self._connection.execute(unit.sql, unit.parameters)
             return Answer(cursor.fetchall(), cursor.rowcount)
         except (sqlite3.Error, OverflowError, TypeError, ValueError) as error:
@@ -222,18 +232,16 @@ class _Group:
                 raise
             return error
 
-    def _answer_many(self, sql: str, rows: Sequence[Mapping[str, Value]]) -> Answer:
-        """Run one statement for each row; the savepoint takes the rows before a failing one back."""
+    def _answer_alone(self, unit: Write) -> Answer | Exception:
+        """Run one statement outside of a transaction: of several rows, those before a failing one are taken back."""
+        if isinstance(unit.parameters, Mapping):
+            return self._answer(unit)
         self._connection.execute("SAVEPOINT many")
-        try:
-            cursor = self._connection.executemany(sql, rows)
-        except BaseException:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK TO many")
-                self._connection.execute("RELEASE many")
-            raise
+        answer = self._answer(unit)
+        if isinstance(answer, Exception):
+            self._connection.execute("ROLLBACK TO many")
         self._connection.execute("RELEASE many")
-        return Answer((), cursor.rowcount)
+        return answer
 
 
 def held_too_long() -> Exception:

@@ -54,9 +54,10 @@ def settle_slots(  # noqa: PLR0913 - the schedule's frame and the decision's, wh
     """Decide about every due second in [first, until], where `first` is one and `until` is at most `now`.
 
     A due second is late when it is more than `on_time_s` ago; the others, at most `on_time_s` + 1, are fired. Of the
-    late ones ALL fires the latest `FIRE_LATE_MAX`, ONE the latest, SKIP none, WITHIN the latest `FIRE_LATE_MAX` of
-    those at most `misfire_within_s` ago. What SKIP leaves out and what is too old for WITHIN is SKIPPED, by the job's
-    own terms; what is left out beside is MISSED. Raises `InvalidInput` for a schedule that is none.
+    late ones ALL fires the latest `FIRE_LATE_MAX`, ONE the latest unless one on time follows it, SKIP none, WITHIN the
+    latest `FIRE_LATE_MAX` of those at most `misfire_within_s` ago. What SKIP leaves out and what is too old for WITHIN
+    is SKIPPED, by the job's own terms; what is left out beside is MISSED. Raises `InvalidInput` for a schedule that is
+    none.
     """
     if now - first <= on_time_s and first <= min(until, expires_at):
         following = next_due(trigger, created_at=created_at, expires_at=expires_at, after=first)
@@ -74,8 +75,9 @@ def settle_slots(  # noqa: PLR0913 - the schedule's frame and the decision's, wh
     elif trigger.misfire is Misfire.WITHIN:
         old_until = max(before, min(late_until, now - trigger.misfire_within_s - 1))
     skipped, _ = _split(runs(before, old_until), Outcome.SKIPPED, fired_max=0)
-    missed, late = _split(runs(old_until, late_until), Outcome.MISSED, fired_max=_FIRED_LATE_MAX[trigger.misfire])
     on_time = tuple(due for run in runs(late_until, until) for due in run)
+    fired_max = 0 if on_time and trigger.misfire is Misfire.ONE else _FIRED_LATE_MAX[trigger.misfire]
+    missed, late = _split(runs(old_until, late_until), Outcome.MISSED, fired_max=fired_max)
     return Slots(
         fire=late + on_time,
         left_out=skipped + missed,

@@ -25,6 +25,7 @@ BODIES: Final = {
         "time",
     ),
     "a long sum in native code": ("return sum(range(10**12))", "time"),
+    "a power in native code": ("return pow(3, 2**300000, 2**40000 + 1)", "time"),
     "a list that grows": ("x = []\n    while True:\n        x.append(1)", "memory"),
     "a list of lists": ("x = []\n    while True:\n        x = [x, x]", "memory"),
     "a dictionary that grows": ("x = {}\n    while True:\n        x[len(x)] = str(len(x))", "memory"),

@@ -2,6 +2,8 @@
 
 import ast
 import asyncio
+import json
+import re
 import sqlite3
 from pathlib import Path
 
@@ -80,3 +82,86 @@ async def test_queries_when_planned_by_postgres_use_indexes(postgres_server: Pos
     finally:
         await connection.close()
     assert scanned.keys() <= WALKS, scanned
+
+
+MANY = 100_000
+ROWS = """
+INSERT INTO users (user_address, created_at, last_updated_at)
+SELECT decode(lpad(to_hex(n), 40, '0'), 'hex'), 0, 0 FROM generate_series(1, 1000) n;
+INSERT INTO jobs (
+    job_id, owner, job_title, task_definition_id, user_id, priority, security, link_job_id, chain_status, time_frame,
+    recurring, time_interval, trigger_event, script_ipfs_url, script_trigger_function, script_target_function,
+    created_chain_id, target_chain_id, target_contract_address, status, is_paused, status_reason, job_cost_prediction,
+    job_hash, version, created_at, accepted_at, next_due_at, spent_wei, trigger_kind, trigger_chain_id, expires_at,
+    runs, open_runs
+)
+SELECT
+    n, decode(lpad(to_hex(1 + n % 1000), 40, '0'), 'hex'), '', 1, 1 + n % 1000, 1 + n % 3, 1, '-1', n % 3, 9, n % 2 = 0,
+    60, '', '', '', '', 1, 1, '', CASE WHEN n % 50 = 0 THEN 0 WHEN n % 7 = 0 THEN 2 ELSE 1 END, n % 40 = 0, '', '0', '',
+    1, 1, 1, CASE WHEN n % 3 = 0 THEN n END, '0',
+    CASE n % 3 WHEN 0 THEN 'time' WHEN 1 THEN 'event' ELSE 'condition' END,
+    CASE WHEN n % 3 > 0 THEN n % 9 END, n, n % 4, n % 3
+FROM generate_series(1, {many}) n;
+INSERT INTO job_bodies (job_number, body) SELECT job_number, '' FROM jobs;
+INSERT INTO tasks (
+    task_key, job_id, task_definition_id, created_at, firing_kind, firing_index, firing_chain_id, firing_tx_hash,
+    evidence, is_guarded, status, attempt, task_error, fired_at_ms, priority, deadline_at
+)
+SELECT
+    decode(lpad(to_hex(n), 64, '0'), 'hex'), n, 1, n, 1, '1', 0, '', '', TRUE,
+    CASE WHEN n % 200 = 0 THEN 'created' WHEN n % 201 = 0 THEN 'performed' WHEN n % 202 = 0 THEN 'failed'
+        ELSE 'attested' END,
+    0, '', n, 1 + n % 3, n
+FROM generate_series(1, {many}) n;
+INSERT INTO ledger (
+    task_key, job_number, firing_kind, firing_index, firing_chain_id, firing_tx_hash, moment, last_moment, occurrences,
+    outcome, reason, detail, evidence, priority, ready_block, block_chain_id, block_number, block_hash, noted_at_ms,
+    decided_at_ms
+)
+SELECT
+    decode(lpad(to_hex(n), 64, '0'), 'hex'), 1 + n % 500, 1, '1', 0, '', n, n, 1,
+    CASE WHEN n % 100 = 0 THEN 'queued' WHEN n % 101 = 0 THEN 'held' WHEN n % 102 = 0 THEN 'confirming'
+        ELSE 'fired' END,
+    '', '', '', 1 + n % 3, n, 1, n, decode(lpad(to_hex(n), 64, '0'), 'hex'), 1, 1
+FROM generate_series(1, {many}) n;
+ANALYZE;
+"""
+HASHES = json.dumps([f"{number:064x}" for number in range(1, 40)])
+NUMBERS = json.dumps(list(range(1, 1_001)))
+HOT: dict[str, dict[str, object]] = {
+    "claim_due_jobs": {"now": 3_000, "limit": 1_000},
+    "next_due_at": {},
+    "job_terms": {"numbers": NUMBERS},
+    "users_of_jobs": {"numbers": NUMBERS},
+    "watched_jobs": {"kind": "event", "after": 500, "limit": 1_000},
+    "watched_jobs_on_chain": {"kind": "event", "chain_id": 1, "after": 500, "limit": 1_000},
+    "expired_jobs": {"now": 300, "limit": 100},
+    "finished_jobs": {"limit": 100},
+    "linked_jobs": {"limit": 100},
+    "entries_by_key": {"task_keys": HASHES},
+    "entries_in_blocks": {"chain_id": 1, "block_hashes": HASHES},
+    "last_entries_of_jobs": {"numbers": NUMBERS},
+    "entries_of_job": {"job_id": "17", "since": 10, "until": 5_000, "limit": 100},
+    "queued_entries": {"limit": 100},
+    "held_entries": {"after": 5, "limit": 100},
+    "confirmed_entries": {"chain_id": 1, "head": 9_000, "limit": 100},
+    "workable_tasks": {"now": 9_000, "limit": 100},
+    "dead_tasks": {"limit": 100},
+}
+
+
+async def test_hot_queries_when_tables_are_large_read_a_part_of_them(postgres_server: PostgresServer) -> None:
+    connection = await asyncpg.connect(await postgres_server.new_database())
+    scanned = {}
+    try:
+        await connection.execute(ROWS.format(many=MANY))
+        for name, parameters in HOT.items():
+            statement = PLANNED[name]
+            values = [parameters[each] for each in statement.parameters]
+            rows = await connection.fetch(f"EXPLAIN (ANALYZE, TIMING OFF) {statement.postgres_locking}", *values)
+            plan = "\n".join(row[0] for row in rows)
+            if re.search(r"Seq Scan on (jobs|tasks|ledger)", plan):
+                scanned[name] = plan
+    finally:
+        await connection.close()
+    assert scanned == {}

@@ -22,6 +22,7 @@ from tests.contract.storage.nouns import (
 )
 from triggerx.core.budget import GUARDED_GAS, RUNS_PER_DAY_MAX, UNGUARDED_GAS, WEI_MAX
 from triggerx.core.job import ConditionTrigger, EventTrigger, Job, JobBody, JobStatus, Limits, TaskDefinition
+from triggerx.core.task import RunChange
 from triggerx.core.terms import DAY_S, JobTerms
 from triggerx.evm.types import ChainId, Wei
 from triggerx.ports.store import Store
@@ -140,18 +141,20 @@ async def test_due_jobs_when_claimed_come_longest_due_first_then_by_priority(sto
         (3, 2, NOW - 1, scheduled, False),
         (4, 1, NOW + 1, scheduled, False),
         (5, 1, None, scheduled, False),
-        (6, 1, NOW - 9, scheduled, True),
-        (7, 1, NOW - 9, JobStatus.COMPLETED, False),
+        (6, 1, NOW - 9, JobStatus.STOPPED, True),
+        (7, 1, NOW - 8, JobStatus.CREATED, False),
+        (8, 1, None, JobStatus.COMPLETED, False),
     )
     async with store.transaction() as queries:
-        assert ids(await queries.jobs.claim_due(NOW, limit=10)) == [job_id(3), job_id(2), job_id(1)]
-        assert ids(await queries.jobs.claim_due(NOW, limit=1)) == [job_id(3)]
-    assert await store.jobs.next_due_at() == NOW - 1
+        claimed = ids(await queries.jobs.claim_due(NOW, limit=10))
+        assert claimed == [job_id(6), job_id(7), job_id(3), job_id(2), job_id(1)]
+        assert ids(await queries.jobs.claim_due(NOW, limit=1)) == [job_id(6)]
+    assert await store.jobs.next_due_at() == NOW - 9
     assert ids(await store.jobs.list_unscheduled()) == [job_id(5)]
 
 
 async def test_next_due_when_nothing_is_scheduled_is_none(store: Store) -> None:
-    await due_jobs(store, (1, 1, NOW, JobStatus.FAILED, False), (2, 1, NOW, JobStatus.SCHEDULED, True))
+    await due_jobs(store, (1, 1, None, JobStatus.FAILED, False), (2, 1, None, JobStatus.SCHEDULED, True))
     assert await store.jobs.next_due_at() is None
     assert await store.jobs.claim_due(NOW + 99, limit=9) == ()
 
@@ -231,7 +234,7 @@ async def test_finished_jobs_when_listed_have_run_once_and_nothing_is_open(store
     await store.jobs.count_fired([Fired(number=number, runs=1, day=TODAY) for number in (1, 2, 3)])
     assert await store.jobs.list_finished(limit=9) == ()
     for number in (1, 2, 3):
-        await store.jobs.count_ended(job_id(number), is_counted=True)
+        await store.jobs.count_run(job_id(number), RunChange.ENDED)
     (finished,) = await store.jobs.list_finished(limit=9)
     assert finished.body == once
     await store.jobs.set_status(job_id(1), JobStatus.COMPLETED, reason="it has run")
@@ -241,11 +244,11 @@ async def test_finished_jobs_when_listed_have_run_once_and_nothing_is_open(store
 async def test_a_run_that_failed_when_given_back_leaves_its_job_unfinished(store: Store) -> None:
     await put(store, replace(event_body(1), recurring=False), next_due_at=None)
     await store.jobs.count_fired([Fired(number=1, runs=1, day=TODAY)])
-    await store.jobs.count_ended(job_id(1), is_counted=False)
+    await store.jobs.count_run(job_id(1), RunChange.GIVEN_BACK)
     assert await store.jobs.list_finished(limit=9) == ()
     terms = await terms_of(store)
     assert (terms.runs, terms.open_runs, terms.runs_today) == (0, 0, 1)
-    await store.jobs.count_retried(job_id(1))
+    await store.jobs.count_run(job_id(1), RunChange.TAKEN_AGAIN)
     terms = await terms_of(store)
     assert (terms.runs, terms.open_runs, terms.runs_today) == (1, 1, 1)
 
@@ -307,11 +310,11 @@ async def test_runs_when_they_end_are_open_no_more_and_never_below_none(store: S
     await stored_job(store)
     await store.jobs.count_fired([Fired(number=1, runs=2, day=TODAY)])
     for _ in range(3):
-        await store.jobs.count_ended(job_id(1), is_counted=True)
+        await store.jobs.count_run(job_id(1), RunChange.ENDED)
     terms = await terms_of(store)
     assert (terms.runs, terms.open_runs) == (2, 0)
-    await store.jobs.count_ended(job_id(9), is_counted=False)
-    await store.jobs.count_retried(job_id(9))
+    await store.jobs.count_run(job_id(9), RunChange.GIVEN_BACK)
+    await store.jobs.count_run(job_id(9), RunChange.TAKEN_AGAIN)
 
 
 async def test_an_execution_when_recorded_moves_time_up_only_and_adds_the_exact_cost(store: Store) -> None:

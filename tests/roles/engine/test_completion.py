@@ -144,6 +144,6 @@ async def test_run_when_a_new_mandate_put_the_job_back_meanwhile_then_it_does_no
         completion = Completion(node.services, poll_s=POLL_S)
         stale = await job_of(node)
         await node.store.jobs.set_schedule(job.job_id, next_due_at=DUE + 10)
-        await completion._end(stale)
+        await completion._end(stale.job_id, "its time frame is over")
         found = await job_of(node)
         assert (found.status, found.next_due_at) == (JobStatus.SCHEDULED, DUE + 10)

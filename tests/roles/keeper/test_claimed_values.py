@@ -29,7 +29,7 @@ from triggerx.ports.scripts import (
     ScriptSource,
 )
 from triggerx.triggers.sources import name_of, source_of
-from triggerx_keeper.claimed_values import AHEAD_S_MAX, FAILURES_MAX
+from triggerx_keeper.claimed_values import AGAIN_S, AHEAD_S_MAX, FAILURES_MAX
 from triggerx_keeper.claims import Claims
 
 URL = "https://prices.example/eth"
@@ -305,9 +305,24 @@ async def test_check_when_the_source_fails_then_it_waits_a_few_times_and_then_le
     async with open_clerk(tmp_path) as clerk:
         clerk.web.pages[URL] = page
         claim = seen(PRICE_BELOW_2000, "1990")
-        rulings = [(await clerk.says(claim, PRICE_BELOW_2000))[0] for _ in range(FAILURES_MAX + 2)]
+        rulings = []
+        for _ in range(FAILURES_MAX + 2):
+            rulings.append((await clerk.says(claim, PRICE_BELOW_2000))[0])
+            assert (await clerk.says(claim, PRICE_BELOW_2000))[0] is rulings[-1]
+            await clerk.scene.clock.advance(AGAIN_S)
         assert rulings == [Ruling.WAIT] * (FAILURES_MAX - 1) + [Ruling.ABSTAIN] * 3
         assert len(clerk.web.asked) == FAILURES_MAX
+
+
+async def test_check_when_the_source_comes_back_then_it_is_asked_once_more_and_decides(tmp_path: Path) -> None:
+    async with open_clerk(tmp_path) as clerk:
+        claim = seen(PRICE_BELOW_2000, "1990")
+        assert (await clerk.says(claim, PRICE_BELOW_2000))[0] is Ruling.WAIT
+        clerk.web.pages[URL] = b'{"price":1990}'
+        assert (await clerk.says(claim, PRICE_BELOW_2000))[0] is Ruling.WAIT
+        await clerk.scene.clock.advance(AGAIN_S)
+        assert await clerk.says(claim, PRICE_BELOW_2000) == TRUE
+        assert len(clerk.web.asked) == 2
 
 
 async def test_check_when_the_claim_is_false_by_itself_then_nobody_is_asked(tmp_path: Path) -> None:
@@ -317,6 +332,7 @@ async def test_check_when_the_claim_is_false_by_itself_then_nobody_is_asked(tmp_
             seen(PRICE_BELOW_2000, "2000"),
             replace(seen(PRICE_BELOW_2000, "1990"), source="api:other"),
             replace(seen(PRICE_BELOW_2000, "1990"), block_number=7, block_hash=OTHER_HASH),
+            replace(seen(PRICE_BELOW_2000, "1990"), block_number=7),
             seen(PRICE_BELOW_2000, "1990", at_s=CREATED_AT - 1),
         ):
             assert (await clerk.says(claim, PRICE_BELOW_2000))[0] is Ruling.REJECT
@@ -354,7 +370,10 @@ async def test_check_when_a_script_fails_then_it_waits_a_few_times_and_then_leav
 ) -> None:
     sandbox = Sandbox(failure=ScriptFailed("time", "took longer than 2 s"))
     async with open_script_clerk(tmp_path, sandbox) as clerk:
-        rulings = [(await clerk.says(seen(SCRIPTED, "1"), SCRIPTED))[0] for _ in range(FAILURES_MAX)]
+        rulings = []
+        for _ in range(FAILURES_MAX):
+            rulings.append((await clerk.says(seen(SCRIPTED, "1"), SCRIPTED))[0])
+            await clerk.scene.clock.advance(AGAIN_S)
         assert rulings == [Ruling.WAIT] * (FAILURES_MAX - 1) + [Ruling.ABSTAIN]
 
 

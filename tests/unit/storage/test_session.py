@@ -1,4 +1,6 @@
 import asyncio
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -27,6 +29,12 @@ def test_a_column_when_of_another_type_names_itself() -> None:
         ROW.integer("t")
     with pytest.raises(TypeError, match="column n holds int where bytes"):
         ROW.octets("n")
+
+
+def test_a_row_when_read_as_a_whole_has_its_values_in_order() -> None:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.row_factory = sqlite3.Row
+        assert Row(connection.execute("SELECT 2 AS b, NULL AS a, 'x' AS c").fetchone()).values() == (2, None, "x")
 
 
 def test_a_mark_when_set_refuses_its_own_store_alone_and_ends() -> None:

@@ -77,6 +77,25 @@ def test_parameters_when_others_than_the_querys_are_a_mistake_of_the_caller() ->
         found.check({"a": "\0"})
 
 
+def test_rows_when_given_come_in_the_order_asked_for_and_are_checked_each() -> None:
+    found = parse_statements("-- name: put\nINSERT INTO t VALUES (:a, :b, :a)")["put"]
+    assert found.sqlite_many == "INSERT INTO t VALUES (?, ?, ?)"
+    assert found.places == ("a", "b", "a")
+    assert found.rows([{"b": 2, "a": "x"}, {"a": None, "b": b"y"}], found.places) == [("x", 2, "x"), (None, b"y", None)]
+    for wrong in ({"a": 1}, {"a": 1, "c": 2}, {"a": 1, "b": 2, "c": 3}):
+        with pytest.raises(TypeError, match="put"):
+            found.rows([{"a": 1, "b": 2}, wrong], found.places)
+    with pytest.raises(InvalidInput, match="NUL"):
+        found.rows([{"a": "nul \0", "b": 2}], found.places)
+
+
+def test_a_lock_when_it_skips_leaves_out_what_others_have() -> None:
+    text = "-- name: take\n-- lock: j skip\nSELECT j.x FROM jobs j"
+    assert parse_statements(text)["take"].postgres_locking == "SELECT j.x FROM jobs j\nFOR UPDATE OF j SKIP LOCKED"
+    with pytest.raises(ValueError, match="j nowait"):
+        parse_statements(text.replace("skip", "nowait"))
+
+
 def test_the_shipped_queries_when_read_say_what_they_write() -> None:
     for name, statement in statements().items():
         first = statement.sqlite.split(maxsplit=1)[0]

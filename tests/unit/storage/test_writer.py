@@ -76,6 +76,38 @@ async def test_a_failing_statement_when_in_a_group_fails_alone(bench: Bench) -> 
     assert bench.stored() == [1, 2, 3]
 
 
+async def test_rows_when_one_of_them_fails_are_taken_back_alone(bench: Bench) -> None:
+    turn = bench.writer.turn()
+    await turn.granted
+    rows = "INSERT INTO t (x) VALUES (?)"
+    answers = [bench.writer.write(rows, values) for values in ([(1,), (2,)], [(3,), (4,), (1,)], [(5,)])]
+    turn.put(True)
+    results = await asyncio.gather(*answers, return_exceptions=True)
+    assert [isinstance(result, sqlite3.IntegrityError) for result in results] == [False, True, False]
+    assert bench.stored() == [1, 2, 5]
+
+
+async def test_rows_when_written_in_a_turn_are_one_hop_and_no_savepoint(bench: Bench) -> None:
+    turn = bench.writer.turn()
+    await turn.granted
+    answer = await bench.writer.write_inside(turn, "INSERT INTO t (x) VALUES (?)", [(number,) for number in range(9)])
+    turn.put(True)
+    await turn.committed
+    assert answer.written == 9
+    assert bench.stored() == list(range(9))
+    assert not [statement for statement in bench.seen if "SAVEPOINT" in statement]
+
+
+async def test_the_first_turn_when_rolled_back_lets_the_next_of_its_group_commit(bench: Bench) -> None:
+    first, second, third = bench.writer.turn(), bench.writer.turn(), bench.writer.turn()
+    for turn, value, is_kept in ((first, 1, False), (second, 2, True), (third, 3, False)):
+        await turn.granted
+        await bench.writer.write_inside(turn, INSERT, {"x": value})
+        turn.put(is_kept)
+    await asyncio.gather(first.committed, second.committed, third.committed)
+    assert bench.stored() == [2]
+
+
 async def test_a_commit_when_it_fails_fails_its_whole_group_and_the_next_goes_on(bench: Bench) -> None:
     turn = bench.writer.turn()
     await turn.granted

@@ -30,11 +30,11 @@ class Ledger(Protocol):
         ...
 
     async def extend(self, number: EntryNumber, *, last_moment: int, count: int, detail: str, now_ms: int) -> None:
-        """Let a range of due seconds end at `last_moment`, with `count` due seconds in all."""
+        """Let a range of due seconds end at `last_moment`, with `count` due seconds in all; raises `NotFound`."""
         ...
 
     async def last_of(self, job_numbers: Sequence[int]) -> Sequence[LedgerEntry]:
-        """Return each job's entry with the highest moment, where it has any."""
+        """Return each job's entry with the highest moment, where it has any, by job number."""
         ...
 
     async def list_by_job(self, job_id: JobId, *, since: int, until: int, limit: int) -> Sequence[LedgerEntry]:
@@ -57,7 +57,7 @@ class Ledger(Protocol):
         ...
 
     async def in_blocks(self, chain_id: ChainId, block_hashes: Sequence[Hash32]) -> Sequence[LedgerEntry]:
-        """Return the event entries whose log lies in one of these blocks."""
+        """Return the event entries whose log lies in one of these blocks, by number."""
         ...
 
     async def count(self, job_id: JobId) -> dict[Outcome, int]:
@@ -129,7 +129,7 @@ class Conditions(Protocol):
         ...
 
     async def record(self, observations: Sequence[Observation]) -> None:
-        """Keep values for ever: those that changed a condition."""
+        """Keep values for ever: those that changed a condition. The same source, time and value again is kept once."""
         ...
 
     async def note_latest(self, observations: Sequence[Observation]) -> None:

@@ -30,7 +30,10 @@ class NewTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PerformerLoad:
-    """One keeper's tasks by how they stand; `replaced` counts its assignments that ended without a performance."""
+    """One keeper's tasks by how they stand; `replaced` counts its assignments that ended without a performance.
+
+    `failed` counts the UNKNOWN ones too.
+    """
 
     performer: Address
     open: int
@@ -123,7 +126,10 @@ class Tasks(Protocol):
         ...
 
     async def loads(self) -> Sequence[PerformerLoad]:
-        """Return each performer's record: what it has open, and how its tasks ended."""
+        """Return each performer's record, by address: what it has open, and how its tasks ended.
+
+        It counts every task there is, by an index: keep it for a while.
+        """
         ...
 
 

@@ -45,6 +45,8 @@ UPDATE jobs SET
         WHERE t.job_id = jobs.job_id AND t.status IN ('created', 'assigned', 'acknowledged', 'performed')
     );
 
+DROP INDEX jobs_due;
+CREATE INDEX jobs_due ON jobs (next_due_at, priority, job_number) WHERE next_due_at IS NOT NULL;
 DROP INDEX jobs_unscheduled;
 CREATE INDEX jobs_unscheduled ON jobs (job_number)
     WHERE trigger_kind = 'time' AND status = 1 AND NOT is_paused AND next_due_at IS NULL;

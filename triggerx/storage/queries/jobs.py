@@ -2,16 +2,26 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Final
 
 from triggerx.core.canonical import canonical_json
 from triggerx.core.errors import NotFound
 from triggerx.core.job import Job, JobBody, JobId, JobStatus
 from triggerx.core.job_body import encode_body
+from triggerx.core.task import RunChange
 from triggerx.core.terms import DAY_S, JobTerms
 from triggerx.evm.types import Address, ChainId
 from triggerx.ports.store.jobs import Fired, TriggerKind
 from triggerx.storage.queries.job_rows import body_columns, first_gas, job_of, terms_of
 from triggerx.storage.session import Row, Session
+
+_COUNTS: Final = {
+    RunChange.ENDED: (0, -1),
+    RunChange.GIVEN_BACK: (-1, -1),
+    RunChange.TAKEN_AGAIN: (1, 1),
+    RunChange.OPENED: (0, 1),
+}
+"""What each change adds to a job's runs and to those of them that are open."""
 
 
 class JobQueries:
@@ -150,13 +160,10 @@ class JobQueries:
             users = [{"user_id": user_id, "day": day, "runs": count} for (user_id, day), count in sorted(runs.items())]
             await session.execute_many("count_users_runs", users)
 
-    async def count_ended(self, job_id: JobId, *, is_counted: bool) -> None:
-        """Note that a run's task is over; the day's counts stay, for it was tried on that day."""
-        await self._session.execute("count_ended_run", job_id=str(job_id), given_back=0 if is_counted else 1)
-
-    async def count_retried(self, job_id: JobId) -> None:
-        """Note that a task that had failed is tried again."""
-        await self._session.execute("count_retried_run", job_id=str(job_id))
+    async def count_run(self, job_id: JobId, change: RunChange) -> None:
+        """Keep the counts of runs true when a task moved."""
+        runs, open_runs = _COUNTS[change]
+        await self._session.execute("count_run", job_id=str(job_id), runs=runs, open_runs=open_runs)
 
     async def set_watched_from(self, number: int, block_number: int) -> None:
         """Note the first block that is covered."""

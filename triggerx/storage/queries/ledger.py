@@ -164,6 +164,7 @@ def _standing(entry: NewEntry) -> dict[str, Value]:
         "task_key": entry.task_key,
         "moment": entry.moment,
         "last_moment": entry.last_moment,
+        "occurrences": entry.count,
         "outcome": entry.outcome.value,
         "reason": entry.reason.value,
         "detail": entry.detail,

@@ -75,7 +75,7 @@ ORDER BY j.job_number LIMIT :limit
 
 -- name: next_due_at
 SELECT j.next_due_at FROM jobs j
-WHERE j.status = 1 AND NOT j.is_paused AND j.next_due_at IS NOT NULL
+WHERE j.next_due_at IS NOT NULL
 ORDER BY j.next_due_at
 LIMIT 1
 
@@ -118,5 +118,5 @@ UPDATE jobs SET
     END,
     runs_today = CASE WHEN usage_day < :day THEN 0 ELSE runs_today END,
     usage_day = CASE WHEN usage_day < :day THEN :day ELSE usage_day END,
-    run_gas = :gas
+    run_gas = CASE WHEN :gas > 0 THEN :gas ELSE run_gas END
 WHERE job_id = :job_id

@@ -26,7 +26,7 @@ ORDER BY l.entry_number
 -- name: put_entry_back
 UPDATE ledger SET
     outcome = :outcome, reason = :reason, detail = :detail, evidence = :evidence, moment = :moment,
-    last_moment = :last_moment, ready_block = :ready_block, block_chain_id = :block_chain_id,
+    last_moment = :last_moment, occurrences = :occurrences, ready_block = :ready_block, block_chain_id = :block_chain_id,
     block_number = :block_number, block_hash = :block_hash, decided_at_ms = :decided_at_ms
 WHERE task_key = :task_key
 

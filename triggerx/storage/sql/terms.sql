@@ -1,12 +1,15 @@
 -- What decides about firings, without the body: read by the thousand, and counted by the thousand.
 
+-- Read by place: `job_rows.terms_of` takes the columns in this order.
+
 -- fragment: terms
 SELECT
-    j.job_number, j.job_id, j.owner, j.user_id, j.task_definition_id, j.trigger_terms, j.time_frame, j.target_chain_id,
-    j.recurring, j.priority, j.status, j.is_paused, j.created_at, j.expires_at, j.next_due_at, j.watched_from,
-    j.link_job_id, j.chain_status, j.runs_max, j.runs_per_day_max, j.wei_max, j.wei_per_day_max, j.gas_price_max_wei,
-    j.mandate_expiry, j.run_gas, j.runs, j.open_runs, j.runs_today, j.usage_day, j.spent_wei, j.spent_today_wei,
-    u.runs_today AS user_runs_today, u.usage_day AS user_usage_day, d.balance AS balance_wei
+    j.job_number, j.user_id, j.priority, j.created_at, j.expires_at, j.next_due_at, j.watched_from, j.chain_status,
+    j.runs_max, j.runs_per_day_max, j.run_gas, j.runs, j.open_runs, j.runs_today, j.usage_day,
+    u.runs_today AS user_runs_today, u.usage_day AS user_usage_day,
+    j.job_id, j.owner, j.task_definition_id, j.trigger_terms, j.time_frame, j.target_chain_id, j.recurring, j.status,
+    j.is_paused, j.link_job_id, j.wei_max, j.wei_per_day_max, j.gas_price_max_wei, j.spent_wei, j.spent_today_wei,
+    d.balance AS balance_wei, j.mandate_expiry
 FROM jobs j
 JOIN users u ON u.user_id = j.user_id
 LEFT JOIN deposits d ON d.user_address = j.owner AND d.chain_id = j.target_chain_id
@@ -14,7 +17,7 @@ LEFT JOIN deposits d ON d.user_address = j.owner AND d.chain_id = j.target_chain
 -- name: claim_due_jobs
 -- lock: j skip
 {terms}
-WHERE j.status = 1 AND NOT j.is_paused AND j.next_due_at IS NOT NULL AND j.next_due_at <= :now
+WHERE j.next_due_at IS NOT NULL AND j.next_due_at <= :now
 ORDER BY j.next_due_at, j.priority, j.job_number
 LIMIT :limit
 
@@ -70,11 +73,9 @@ UPDATE users SET
     usage_day = CASE WHEN usage_day < :day THEN :day ELSE usage_day END
 WHERE user_id = :user_id
 
--- name: count_ended_run
-UPDATE jobs SET runs = runs - :given_back, open_runs = open_runs - 1 WHERE job_id = :job_id AND open_runs > 0
-
--- name: count_retried_run
-UPDATE jobs SET runs = runs + 1, open_runs = open_runs + 1 WHERE job_id = :job_id
+-- name: count_run
+UPDATE jobs SET runs = runs + :runs, open_runs = open_runs + :open_runs
+WHERE job_id = :job_id AND open_runs + :open_runs >= 0
 
 -- name: set_watched_from
 UPDATE jobs SET watched_from = :block_number WHERE job_number = :number
