@@ -5,10 +5,10 @@ from pathlib import Path
 
 from tests.roles.engine.test_slots import another
 from tests.roles.scene import Node, Scene, open_scene, running
-from tests.unit.core.sample import CHAIN, OWNER, PAID, STRANGER, job_body
+from tests.unit.core.sample import CHAIN, PAID, STRANGER, job_body
 from triggerx.core.errors import RecoverableError
 from triggerx.core.evidence import EventEvidence
-from triggerx.core.job import Job, JobBody, JobStatus
+from triggerx.core.job import Job, JobBody, JobStatus, TaskDefinition
 from triggerx.core.ledger import LedgerEntry, Outcome, Reason
 from triggerx.core.task import TaskStatus
 from triggerx.events import JobChanged, JobCreated
@@ -277,7 +277,9 @@ async def test_run_when_a_trigger_makes_no_sense_then_its_job_is_set_aside_and_t
 async def test_run_when_a_flood_comes_then_all_of_it_is_queued_and_fires_once(tmp_path: Path) -> None:
     async with open_scene(tmp_path) as scene:
         node = await scene.engine()
-        job = await event_job(scene, node)
+        waiting = waiting_for_payment()
+        body = replace(another(1), task_definition_id=TaskDefinition.EVENT_STATIC, trigger=waiting.trigger)
+        job = await event_job(scene, node, body)
         async with running(watcher_of(node).run()):
             await scene.pass_time(2)
             flood = [await scene.pay(salt=bytes([number])) for number in range(40)]
@@ -285,4 +287,3 @@ async def test_run_when_a_flood_comes_then_all_of_it_is_queued_and_fires_once(tm
         assert {each.entry.evidence for each in await entries(node, job)} == set(flood)
         assert await outcomes(node, job) == [FIRED] * 40
         assert await tasks(node, job) == 40
-        assert OWNER.address == job.body.owner
