@@ -13,6 +13,7 @@ from triggerx_librarian.fees import Fees
 from triggerx_librarian.health import Health
 from triggerx_librarian.jobs import Jobs
 from triggerx_librarian.keepers import Keepers
+from triggerx_librarian.replays import Replays
 from triggerx_librarian.tasks import Tasks
 from triggerx_librarian.users import Users
 
@@ -27,6 +28,7 @@ def routes(services: Services, *, registry_wait_s: float, explorer_url: str) -> 
     jobs = Jobs(services, registry_wait_s=registry_wait_s)
     tasks = Tasks(services, explorer_url=explorer_url)
     keepers, keys, health = Keepers(services), AdminKeys(services), Health(services)
+    replays = Replays(services)
     return (
         Route("GET", "/api/fees", Fees(services).estimate, PUBLIC),
         Route("POST", "/api/jobs", jobs.post, WRITE_JOB),
@@ -35,6 +37,9 @@ def routes(services: Services, *, registry_wait_s: float, explorer_url: str) -> 
         Route("GET", "/api/jobs/user/{address}/chain/{chain_id}", jobs.by_owner_on_chain, READ),
         Route("GET", "/api/jobs/user/{address}/{job_id}", jobs.of_owner, READ),
         Route("PUT", "/api/jobs/delete/{job_id}", jobs.delete, WRITE_JOB),
+        Route("POST", "/api/jobs/simulate", replays.simulate, READ),
+        Route("GET", "/api/jobs/{job_id}/audit", replays.audit_one, READ),
+        Route("GET", "/api/audit", replays.audit_all, READ),
         Route("GET", "/api/jobs/{job_id}", jobs.one, READ),
         Route("GET", "/api/tasks/job/{job_id}", tasks.by_job, READ),
         Route("GET", "/api/tasks/user/{address}", tasks.by_owner, READ),
