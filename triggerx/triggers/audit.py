@@ -191,17 +191,21 @@ class _Audit:
         return Bounds(since=since, until=until)
 
     async def _end(self, past: Past, span: Span) -> int:
-        """Up to which second a job that is over was watched for certain."""
-        ended_at = past.ended_at
-        if ended_at is not None and ended_at > self._frame.expires_at and self._job.status is not JobStatus.STOPPED:
+        """Up to which second a job that is over was watched for certain.
+
+        One that ended by itself has handled its whole schedule, or the blocks of its whole time frame if that is over.
+        """
+        by_itself = None if self._job.status is JobStatus.STOPPED else past.ended_at
+        if by_itself is not None and (isinstance(self._trigger, TimeTrigger) or by_itself > self._frame.expires_at):
             return self._frame.expires_at
-        if ended_at is None:
+        ended_at = by_itself or past.stopped_at
+        if ended_at is not None:
+            end = ended_at - NOTICE_S
+        else:
             entries = await self._store.ledger.list_by_job(
                 self._job.job_id, since=span.after + 1, until=span.until, limit=1
             )
             end = entries[-1].entry.last_moment if entries else -1
-        else:
-            end = ended_at - NOTICE_S
         self._note(f"the job is over: an entry was demanded of nothing after second {end}")
         return end
 

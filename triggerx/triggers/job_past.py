@@ -24,7 +24,6 @@ from triggerx.triggers.sources import name_of, source_of
 EVENTS_PER_READ: Final = 1_000  # bounds a read's memory
 ENTRIES_BEFORE: Final = 100  # among so many the last that fired is looked for; more left out in a row are unheard of
 OVER: Final = frozenset({JobStatus.COMPLETED, JobStatus.FAILED})
-_ENDS: Final = frozenset({"job_ended", "job_stopped"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +37,13 @@ class Watch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Past:
-    """When the body was replaced last, when the job ended (unix seconds), and the newest watch of its condition."""
+    """What the event log says last of each: when the body was replaced, when the job ended by itself and when it was
+    stopped (unix seconds), and with which value the watch of its condition began.
+    """
 
     updated_at: int | None = None
     ended_at: int | None = None
+    stopped_at: int | None = None
     watch: Watch | None = None
 
 
@@ -57,8 +59,10 @@ async def read_past(store: Queries, job_id: JobId) -> Past:
         second = event.recorded_at_ms // 1000
         if event.kind == "job_updated":
             past = replace(past, updated_at=second)
-        elif event.kind in _ENDS:
+        elif event.kind == "job_ended":
             past = replace(past, ended_at=second)
+        elif event.kind == "job_stopped":
+            past = replace(past, stopped_at=second)
         elif event.kind == CONDITION_WATCHED:
             past = replace(past, watch=_watch(event))
     return past
