@@ -27,6 +27,7 @@ task_execution_hub = "0x0000000000000000000000000000000000000003"
 is_guarded = true
 confirmations = 1
 block_time_s = 1
+start_block = 77
 """
 ROLES = ("keeper", "librarian")
 
@@ -104,7 +105,7 @@ port = 9000
     assert (network.name, network.timing.epoch_s, network.timing.performer_window_s) == ("local", 30, 15)
     assert network.avs_governance == parse_address("0x875B5ff698B74B26f39C223c4996871F28AcDdea")
     assert network.action_chains[ChainId(2)].chain_id == 2
-    assert network.action_chains[ChainId(2)].block_time_s == 1.0
+    assert (network.action_chains[ChainId(2)].block_time_s, network.action_chains[ChainId(2)].start_block) == (1.0, 77)
 
 
 def test_config_when_the_environment_sets_keys_then_they_go_over_the_file(tmp_path: Path) -> None:
@@ -213,6 +214,14 @@ def test_file_when_the_system_has_one_then_it_is_read_unless_another_is_named(tm
         (
             NETWORK.replace("confirmations = 1", "confirmations = -1"),
             "DIR/triggerx.toml:16: network.action_chains.2.conf",
+        ),
+        (
+            NETWORK.replace("engines = []", "engines = []\nl1_block_time_s = 0"),
+            "DIR/triggerx.toml:9: network.l1_block_time_s: expected more than 0 seconds",
+        ),
+        (
+            NETWORK.replace("start_block = 77", "start_block = -5"),
+            "DIR/triggerx.toml:18: network.action_chains.2.start_block: expected 0 or more blocks",
         ),
         (
             NETWORK.replace("block_time_s = 1", "block_time_s = 1\nchain_id = 2"),
