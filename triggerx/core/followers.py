@@ -10,6 +10,9 @@ CONDITION_WATCHED: Final = "condition_watched"
 """The kind of the event log's entry that says with which value the watch of a condition began: `observed_at_ms`,
 `block_number` (null off chain), and `edge`, the number of edges before it."""
 
+BEGINS_ANEW: Final = "begins_anew"
+"""In a `job_updated` of the event log: whether what the job waited for before is not what it waits for since."""
+
 
 def chain_follower(chain_id: ChainId) -> str:
     """Return the name of the follower of a chain's blocks and logs."""

@@ -10,7 +10,7 @@ from typing import Final
 
 from triggerx.core.errors import RecoverableError
 from triggerx.core.evidence import ConditionEvidence
-from triggerx.core.followers import BLOCKS_UNREAD, CONDITION_WATCHED, chain_follower, views_follower
+from triggerx.core.followers import BEGINS_ANEW, BLOCKS_UNREAD, CONDITION_WATCHED, chain_follower, views_follower
 from triggerx.core.job import ConditionTrigger, Job, JobId, JobStatus
 from triggerx.core.ledger import Reason
 from triggerx.evm.types import ChainId
@@ -37,8 +37,8 @@ class Watch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Past:
-    """What the event log says last of each: when the body was replaced, when the job ended by itself and when it was
-    stopped (unix seconds), and with which value the watch of its condition began.
+    """What the event log says last of each: when the body was replaced by one that begins anew, when the job ended by
+    itself and when it was stopped (unix seconds), and with which value the watch of its condition began.
     """
 
     updated_at: int | None = None
@@ -57,7 +57,7 @@ async def read_past(store: Queries, job_id: JobId) -> Past:
     past = Past()
     async for event in _events(store, f"job:{job_id}"):
         second = event.recorded_at_ms // 1000
-        if event.kind == "job_updated":
+        if event.kind == "job_updated" and event.payload.get(BEGINS_ANEW) is not False:
             past = replace(past, updated_at=second)
         elif event.kind == "job_ended":
             past = replace(past, ended_at=second)

@@ -142,7 +142,7 @@ class _Course:
         trials: list[Trial] = []
         for start in range(0, len(occurrences), CALLS_AT_ONCE):
             some = occurrences[start : start + CALLS_AT_ONCE]
-            blocks = [await self._block(occurrence) for occurrence in some]
+            blocks = await asyncio.gather(*map(self._block, some))  # asked together, they share requests
             calls: Sequence[Call | None] = [None] * len(some)
             if self._calldata is not None and self._rule(some[0]).outcome is not Outcome.SKIPPED:
                 calls = await asyncio.gather(*(self._call(self._calldata, block) for block in blocks))

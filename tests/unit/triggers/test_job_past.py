@@ -61,6 +61,7 @@ async def test_past_when_read_then_is_the_last_of_each_kind(tmp_path: Path, monk
             [
                 (CONDITION_WATCHED, watched),
                 ("job_updated", {}),
+                ("job_updated", {"begins_anew": False}),
                 (CONDITION_WATCHED, {"observed_at_ms": 9_000, "block_number": None, "edge": 3}),
                 ("job_ended", {}),
                 ("job_stopped", {}),
@@ -68,7 +69,7 @@ async def test_past_when_read_then_is_the_last_of_each_kind(tmp_path: Path, monk
         ):
             await store.events.append(kind, SUBJECT, payload, now_ms=second * 1000)  # type: ignore[arg-type]  # JSON
         watch = Watch(since_ms=9_000, since_block=None, edge=3)
-        assert await read_past(store, BODY.job_id) == Past(updated_at=1, ended_at=3, stopped_at=4, watch=watch)
+        assert await read_past(store, BODY.job_id) == Past(updated_at=1, ended_at=4, stopped_at=5, watch=watch)
 
 
 async def test_unread_blocks_when_noted_then_are_ranges(tmp_path: Path) -> None:
