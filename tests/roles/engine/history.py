@@ -18,6 +18,7 @@ from triggerx.core.task import TaskStatus
 from triggerx.events import JobCreated
 from triggerx.evm.keccak import keccak256
 from triggerx.ports.chain import Log
+from triggerx.ports.store import Store
 from triggerx.role import Services
 from triggerx.triggers.audit import JobAudit, audit_job
 from triggerx.triggers.time import next_due
@@ -136,14 +137,12 @@ class Course:
                 if task.status is TaskStatus.CREATED and chance.random() < 0.5:
                     await self.node.store.tasks.save(replace(task, status=TaskStatus.FAILED, task_error="it failed"))
 
-    async def audit(self, name: str, *, first: int = 0, last: int = 1_000) -> JobAudit:
-        """Audit a job as it stands in the store."""
-        job = await self.node.store.jobs.get(self.jobs[name].job_id)
+    async def audit(self, name: str, *, store: Store | None = None, first: int = 0, last: int = 1_000) -> JobAudit:
+        """Audit a job as it stands in the engine's store, or in a copy of it."""
+        services, store = self.services, store or self.services.store
+        job = await store.jobs.get(self.jobs[name].job_id)
         assert job is not None
-        services = self.services
-        return await audit_job(
-            services.store, job, network=services.network, chains=services.chains, first=first, last=last
-        )
+        return await audit_job(store, job, network=services.network, chains=services.chains, first=first, last=last)
 
 
 BALANCES = (0, 50, 70, 101, 150)

@@ -1,6 +1,8 @@
 """An audit of a ledger that was tampered with says exactly what is wrong with it, and of nothing else."""
 
+import asyncio
 import random
+import shutil
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -8,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.mining import log_of, mine_transaction, transaction
-from tests.roles.engine.history import TRIGGERS, Course, live, open_course
-from tests.roles.scene import ENGINE_PEER, HUB
+from tests.fakes.store import temporary_store
+from tests.roles.engine.history import EVERY_7_S, TRIGGERS, Course, live, open_course
+from tests.roles.scene import ENGINE_PEER, HUB, running, wish
 from tests.unit.core.sample import CREATED_AT, KEEPERS
-from triggerx.core.followers import BLOCKS_UNREAD
-from triggerx.core.job import ConditionTrigger
+from triggerx.core.canonical import Json
+from triggerx.core.followers import BEGINS_ANEW, BLOCKS_UNREAD
+from triggerx.core.job import ConditionTrigger, JobStatus
 from triggerx.core.task import TaskStatus
 from triggerx.evm.contracts import TaskExecutionHub
 from triggerx.evm.keccak import keccak256
@@ -20,9 +24,12 @@ from triggerx.evm.types import ZERO_ADDRESS, Hash32
 from triggerx.ports.store.ledger import Observation
 from triggerx.triggers.audit import Checked
 from triggerx.triggers.ledger_check import Fault
+from triggerx.triggers.time import next_due
+from triggerx_engine.batch import Batch
 from triggerx_engine.prices import Prices
 from triggerx_engine.values import ConditionJobs
 
+EVERY_11_S = replace(EVERY_7_S, interval_s=11)
 CHOSEN = {
     "FIRST_FIRED": "entry_number = (SELECT MIN(entry_number) FROM ledger WHERE OF_JOB AND outcome = 'fired' AND "
     "reason = '')",
@@ -126,18 +133,31 @@ def tamper(path: Path, sql: str, job_id: int) -> int:
     return changed
 
 
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Course]:
+    """An engine that has lived, and was stopped; its store is to be copied."""
+    path = tmp_path_factory.mktemp("lived")
+
+    async def make() -> Course:
+        async with open_course(path) as course:
+            for name in TRIGGERS:
+                await course.add(name, time_frame_s=500)
+            await live(course, random.Random(5), steps=60)  # noqa: S311 - repeatable on purpose
+            return course
+
+    return path, asyncio.run(make())
+
+
 @pytest.mark.parametrize("name", TAMPERED)
 async def test_audit_when_the_ledger_was_tampered_with_then_says_what_is_wrong_with_whom(
-    tmp_path: Path, name: str
+    lived: tuple[Path, Course], tmp_path: Path, name: str
 ) -> None:
-    wrong, sql, faults = TAMPERED[name]
-    async with open_course(tmp_path) as course:
+    (path, course), (wrong, sql, faults) = lived, TAMPERED[name]
+    shutil.copytree(path / ENGINE_PEER, tmp_path / ENGINE_PEER)
+    assert tamper(tmp_path, sql, course.jobs[wrong].job_id) > 0
+    async with temporary_store(tmp_path, ENGINE_PEER) as store:
         for job in TRIGGERS:
-            await course.add(job, time_frame_s=500)
-        await live(course, random.Random(5), steps=60)  # noqa: S311 - repeatable on purpose
-        assert tamper(tmp_path, sql, course.jobs[wrong].job_id) > 0
-        for job in TRIGGERS:
-            found = {finding.fault for finding in (await course.audit(job)).findings}
+            found = {finding.fault for finding in (await course.audit(job, store=store)).findings}
             assert found == (faults if job == wrong else set())
 
 
@@ -200,3 +220,56 @@ async def test_audit_when_the_source_lies_off_chain_then_entries_and_records_mus
         assert tamper(tmp_path, "DELETE FROM observations WHERE value = '120' AND :job_id <> ''", 0) == 1
         (finding,) = (await course.audit("outside")).findings
         assert finding.fault is Fault.UNEXPECTED
+
+
+async def test_audit_when_the_job_was_stopped_then_nothing_is_demanded_after_it(tmp_path: Path) -> None:
+    async with open_course(tmp_path) as course:
+        await course.add("event at once", time_frame_s=500)
+        await live(course, random.Random(5), steps=20)  # noqa: S311 - repeatable on purpose
+        job_id, store = course.jobs["event at once"].job_id, course.node.store
+        stopped_at = course.scene.clock.now()
+        await store.jobs.set_status(job_id, JobStatus.STOPPED, reason="its owner asked")
+        await store.events.append("job_stopped", f"job:{job_id}", {}, now_ms=stopped_at * 1_000)
+        async with running(*course.loops()):
+            for _ in range(5):
+                await course.mine(course.payment(is_wanted=True), 0)
+                await course.scene.settle()
+        audit = await course.audit("event at once")
+        assert audit.findings == ()
+        assert audit.notes[-1] == f"the job is over: an entry was demanded of nothing after second {stopped_at - 60}"
+
+
+async def test_audit_when_the_body_was_replaced_then_what_was_before_is_not_held_against_it(tmp_path: Path) -> None:
+    async with open_course(tmp_path) as course:
+        await course.add("time", time_frame_s=500)
+        await live(course, random.Random(5), steps=20)  # noqa: S311 - repeatable on purpose
+        job, store = course.jobs["time"], course.node.store
+        replaced_at = course.scene.clock.now()
+        body = replace(job.body, trigger=EVERY_11_S)
+        await store.jobs.replace_body(job.job_id, body, job_hash=job.job_hash, version=replaced_at)
+        due = next_due(EVERY_11_S, created_at=CREATED_AT, expires_at=CREATED_AT + 500, after=replaced_at)
+        await store.jobs.set_schedule(job.job_id, next_due_at=due)
+        details: dict[str, Json] = {BEGINS_ANEW: True}
+        await store.events.append("job_updated", f"job:{job.job_id}", details, now_ms=replaced_at * 1_000)
+        async with running(*course.loops()):
+            for _ in range(100):
+                await course.mine([], 0)
+                await course.scene.settle(6)
+        audit = await course.audit("time")
+        assert (audit.findings, audit.bounds.since) == ((), replaced_at + 60)
+        assert audit.expected in {3, 4}
+
+
+async def test_audit_when_the_owner_asked_for_a_run_then_it_is_an_entry_of_its_own(tmp_path: Path) -> None:
+    async with open_course(tmp_path) as course:
+        await course.add("edge", time_frame_s=500)
+        await live(course, random.Random(5), steps=20)  # noqa: S311 - repeatable on purpose
+        job, store = course.jobs["edge"], course.node.store
+        terms, evidence = await store.jobs.terms_of(job.job_id), wish(job.body, at=CREATED_AT + 3)
+        assert terms is not None
+        batch = Batch({}, now_ms=(CREATED_AT + 3) * 1_000)
+        batch.fire(terms, evidence)
+        await batch.write(store)
+        whole = await course.audit("edge")
+        assert whole.findings == ()
+        assert sum(whole.outcomes.values()) == whole.expected + 1
