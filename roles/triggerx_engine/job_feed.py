@@ -3,11 +3,13 @@
 The bus tells which jobs changed, the store what they have become. What the bus lost is found by reading all again.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, NoReturn
 
 from triggerx.core.errors import UnrecoverableError
-from triggerx.core.job import JobId, JobStatus
+from triggerx.core.job import ConditionTrigger, EventTrigger, JobId, JobStatus, TimeTrigger, Trigger
 from triggerx.core.terms import JobTerms
 from triggerx.events import JobChanged, JobCreated
 from triggerx.evm.types import ChainId
@@ -17,6 +19,9 @@ from triggerx.role import Services
 JOBS_PER_READ: Final = 1_000  # bounds a read's memory
 ALL_AGAIN_S: Final = 60.0  # an event of the bus is lost seldom, and the job then waits this long at most
 
+TRIGGERS: Final[Mapping[TriggerKind, type[Trigger]]] = MappingProxyType(
+    {TriggerKind.TIME: TimeTrigger, TriggerKind.EVENT: EventTrigger, TriggerKind.CONDITION: ConditionTrigger}
+)
 OVER: Final = frozenset({JobStatus.COMPLETED, JobStatus.FAILED})
 
 
@@ -61,11 +66,18 @@ class JobFeed:
             return await self._all()
         heard, self._heard = self._heard, set()
         found = [terms for job_id in sorted(heard) if (terms := await self._services.store.jobs.terms_of(job_id))]
-        put = tuple(terms for terms in found if not is_over(terms))
+        put = tuple(terms for terms in found if self._is_mine(terms))
+        gone = tuple(terms.number for terms in found if terms.number in self._known and not self._is_mine(terms))
         self._known.update(terms.number for terms in put)
-        gone = tuple(terms.number for terms in found if is_over(terms))
         self._known.difference_update(gone)
         return Changes(put=put, gone=gone)
+
+    def _is_mine(self, terms: JobTerms) -> bool:
+        """Whether a job is one to watch here, as `jobs.list_watched` sees it."""
+        trigger = terms.trigger
+        if is_over(terms) or not isinstance(trigger, TRIGGERS[self._kind]):
+            return False
+        return self._chain_id is None or (isinstance(trigger, EventTrigger) and trigger.chain_id == self._chain_id)
 
     async def _all(self) -> Changes:
         found: list[JobTerms] = []

@@ -1,1 +1,1 @@
-"""The sentinel: follows operator registrations on L1 and L2 and task submissions on L2 into the store."""
+"""The sentinel: follows operators on L1 and L2, submissions on L2, jobs and deposits on every action chain."""

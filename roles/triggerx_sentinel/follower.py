@@ -31,6 +31,10 @@ class LogReader(Protocol):
         """Which logs to follow."""
         ...
 
+    def chosen(self, logs: Sequence[Log]) -> Sequence[Log]:
+        """Leave out those of one range that say nothing beside the others; all are chosen unless a reader says so."""
+        return logs
+
     async def prepare(self, log: Log) -> Prepared | None:
         """Look up what is needed outside a transaction; None for a log that means nothing here."""
         ...
@@ -42,8 +46,8 @@ class Follower:
     def __init__(  # one composition call; every argument is a fact of its own
         self, services: Services, *, name: str, chain: Chain, reader: LogReader, start_block: int, confirmations: int
     ) -> None:
+        self.name = name
         self._services = services
-        self._name = name
         self._chain = chain
         self._reader = reader
         self._start_block = start_block
@@ -55,19 +59,19 @@ class Follower:
         store = self._services.store
         batches = self._chain.confirmed_logs(
             self._reader.wanted,
-            after=await store.cursors.get(self._name),
+            after=await store.cursors.get(self.name),
             start_block=self._start_block,
             confirmations=self._confirmations,
         )
         async for batch in batches:
-            prepared = await self._prepare_all(batch.logs)
+            prepared = await self._prepare_all(self._reader.chosen(batch.logs))
             try:
                 await self._store([found for _, found in prepared], batch.cursor)
             except InvalidInput:  # one of them cannot be stored: find it, and let the others through
                 for log, found in prepared:
                     await self._store_alone(log, found)
                 await self._store([], batch.cursor)
-        raise UnrecoverableError(f"the follower {self._name} ended, which it may not")
+        raise UnrecoverableError(f"the follower {self.name} ended, which it may not")
 
     async def _store(self, prepared: Sequence[Prepared], cursor: Cursor | None) -> None:
         """Write everything and the cursor in one transaction, then tell the bus."""
@@ -76,7 +80,7 @@ class Follower:
             for found in prepared:
                 events.extend(await found.store(queries))
             if cursor is not None:
-                await queries.cursors.set(self._name, cursor)
+                await queries.cursors.set(self.name, cursor)
         for event in events:
             await self._services.bus.publish(event)
 

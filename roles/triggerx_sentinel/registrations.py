@@ -14,6 +14,7 @@ from triggerx.evm.types import Address, Hash32, checksum, to_hex
 from triggerx.ports.chain import Log, LogFilter
 from triggerx.ports.store import Queries
 from triggerx.role import Services
+from triggerx_sentinel.follower import LogReader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,7 @@ class KeeperChange:
         return replace(changed, status=changed.bls_key is not None and changed.voting_power > 0)
 
 
-class GovernanceLogs:
+class GovernanceLogs(LogReader):
     """Reads AvsGovernance on L1: registration with the BLS key, rewards receiver, unregistration."""
 
     def __init__(self, services: Services) -> None:

@@ -7,14 +7,15 @@ from typing import cast
 from triggerx.core.canonical import Json
 from triggerx.core.document import decode_document
 from triggerx.core.errors import InvalidInput, RecoverableError
-from triggerx.core.task import FINAL, ChainTaskDecided, Task, run_changes, transition
+from triggerx.core.task import FINAL, ChainTaskDecided, Task, transition
 from triggerx.events import Event, TaskChanged, TaskEnded
 from triggerx.evm.contracts import AttestationCenter
 from triggerx.evm.types import Address, Hash32, Wei, checksum, to_hex
+from triggerx.moves import save_move
 from triggerx.ports.chain import Log, LogFilter, Receipt
 from triggerx.ports.store import Queries
 from triggerx.role import Services
-from triggerx_sentinel.follower import Prepared
+from triggerx_sentinel.follower import LogReader, Prepared
 from triggerx_sentinel.registrations import operator_joined, operator_left, power_updated
 
 INTERNAL_DEFINITIONS = range(10001, 10004)  # the Attestation Center's own tasks (CHAIN.md §1)
@@ -23,13 +24,18 @@ WORD_BYTES = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
-    """One `TaskSubmitted` or `TaskRejected`, with the action's receipt where the task is known here."""
+    """One `TaskSubmitted` or `TaskRejected`, with the action's receipt where its document is known here.
+
+    `charged_wei` is what the hub took from the owner's deposit, fee and value: attesters hold what the document says of
+    them against the hub's event. What the performer paid for its transaction, `Task.task_cost`, is another amount.
+    """
 
     decision: ChainTaskDecided
     task_key: Hash32 | None
-    action: Receipt | None
-    action_timestamp: int | None
     now_s: int
+    charged_wei: Wei = Wei(0)
+    action: Receipt | None = None
+    action_timestamp: int | None = None
 
     async def store(self, queries: Queries) -> Sequence[Event]:
         """Move the task, and for an approval credit the performer and note the job's execution.
@@ -50,9 +56,7 @@ class Decided:
             state = self._with_action(state)
             await queries.keepers.credit(self.decision.performer, points=state.task_cost or Wei(0), tasks=1)
             await self._note_job(queries, state)
-        await queries.tasks.save(state)
-        for change in run_changes(task.status, state.status):
-            await queries.jobs.count_run(state.job_id, change)
+        await save_move(queries, task, state)
         status = state.status
         details: dict[str, Json] = {
             "input": "ChainTaskDecided",
@@ -91,11 +95,10 @@ class Decided:
         job = await queries.jobs.get(state.job_id)
         if job is None:
             return
-        cost = state.task_cost or Wei(0)
         executed_at = state.execution_timestamp or self.now_s
         gas = 0 if self.action is None else self.action.gas_used
-        await queries.jobs.record_execution(state.job_id, executed_at=executed_at, cost_wei=cost, gas=gas)
-        await queries.users.add_points(job.body.owner, cost, now=self.now_s)
+        await queries.jobs.record_execution(state.job_id, executed_at=executed_at, cost_wei=self.charged_wei, gas=gas)
+        await queries.users.add_points(job.body.owner, state.task_cost or Wei(0), now=self.now_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +118,7 @@ class Rewarded:
         return ()
 
 
-class AttestationLogs:
+class AttestationLogs(LogReader):
     """Reads the Attestation Center on L2: decisions, rewards, operators joining and leaving."""
 
     def __init__(self, services: Services) -> None:
@@ -187,7 +190,7 @@ class AttestationLogs:
         if content is None:
             task = await services.store.tasks.by_cid(decision.cid)
             key = None if task is None else task.task_key
-            return Decided(decision=decision, task_key=key, action=None, action_timestamp=None, now_s=now_s)
+            return Decided(decision=decision, task_key=key, now_s=now_s)
         document = decode_document(content)
         chain = services.chains.get(document.action.chain_id)
         if chain is None:
@@ -197,9 +200,10 @@ class AttestationLogs:
         return Decided(
             decision=decision,
             task_key=document.assignment.assignment.task_key,
+            now_s=now_s,
+            charged_wei=Wei(document.action.fee + document.action.value),
             action=receipt,
             action_timestamp=None if block is None else block.timestamp,
-            now_s=now_s,
         )
 
     async def _signatures(self, tx_hash: Hash32, values: Mapping[str, object]) -> tuple[bytes, bytes]:

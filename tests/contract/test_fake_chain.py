@@ -2,7 +2,7 @@ from contextlib import aclosing
 
 import pytest
 
-from tests.contract.chains.canonical import follow_reorganisations, follow_what_changes_between_looks
+from tests.contract.chains.canonical import ALL_DEPTHS, follow_reorganisations, follow_what_changes_between_looks
 from tests.fakes.chain import FILTER_ADDRESSES_MAX, FakeChain
 from tests.fakes.mining import log_of, mine_transaction, transaction
 from triggerx.core.errors import RecoverableError
@@ -86,7 +86,7 @@ FILTERS = {
 
 @pytest.mark.parametrize("wanted", FILTERS)
 async def test_ranges_when_1_to_64_blocks_are_replaced_then_hold_the_canonical_logs_once(wanted: str) -> None:
-    await follow_reorganisations(FakeCourse(), lambda: FILTERS[wanted])
+    await follow_reorganisations(FakeCourse(), lambda: FILTERS[wanted], ALL_DEPTHS)
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -65,7 +65,15 @@ class FakeChain:
 
         A function with several results needs a tuple of them; one that raises `CallReverted` reverts.
         """
+        self.answer_at(to, function, lambda _, *arguments: answer(*arguments))
+
+    def answer_at(self, to: Address, function: Function, answer: Answer) -> None:
+        """The same, where the answer depends on the block: `answer` gets its number before the arguments."""
         self._answers[to, function.selector] = (function, answer)
+
+    def set_gas_price(self, wei: int) -> None:
+        """Ask this for one gas from now on."""
+        self._gas_price = wei
 
     async def mine(self, count: int = 1, *, logs: Sequence[Log] = (), timestamp: int | None = None) -> Block:
         """Mine blocks; the logs go into the last, with its number and hash put in."""
@@ -137,12 +145,19 @@ class FakeChain:
         if found is None:
             raise CallReverted(f"no answer is registered for {to_hex(data[:4])} at {to_hex(to)}")
         function, answer = found
-        result = answer(*function.decode_input(data))
+        at = block if isinstance(block, int) else self._blocks[-1].number
+        result = answer(at, *function.decode_input(data))
         values = (result,) if len(function.outputs.components) == 1 else result
         return encode_type(function.outputs, values)
 
     async def estimate_gas(
-        self, to: Address, data: bytes, *, sender: Address | None = None, value: Wei = Wei(0)
+        self,
+        to: Address,
+        data: bytes,
+        *,
+        sender: Address | None = None,
+        value: Wei = Wei(0),
+        block: int | None = None,
     ) -> int:
         self._check()
         if isinstance(self.gas_estimate, CallReverted):
@@ -156,13 +171,33 @@ class FakeChain:
 
     async def receipt(self, tx_hash: Hash32) -> Receipt | None:
         self._check()
-        return self.receipts_by_hash.get(tx_hash)
+        return self.receipts_by_hash.get(tx_hash) or self._receipt_of_logs(tx_hash)
 
     async def receipts(self, block: Block) -> tuple[Receipt, ...]:
         self._check()
         if await self.block(block.number) != block:
             raise RecoverableError(f"block {block.number} was replaced")
-        return tuple(one for one in self.receipts_by_hash.values() if one.block_hash == block.hash)
+        known = [one for one in self.receipts_by_hash.values() if one.block_hash == block.hash]
+        others = dict.fromkeys(log.tx_hash for log in self._logs if log.block_hash == block.hash)
+        made = [self._receipt_of_logs(one) for one in others if one not in self.receipts_by_hash]
+        return tuple(known + [one for one in made if one is not None])
+
+    def _receipt_of_logs(self, tx_hash: Hash32) -> Receipt | None:
+        """The receipt of a transaction of which the test mined nothing but logs."""
+        logs = tuple(log for log in self._logs if log.tx_hash == tx_hash)
+        if not logs:
+            return None
+        return Receipt(
+            tx_hash=tx_hash,
+            block_number=logs[0].block_number,
+            block_hash=logs[0].block_hash,
+            sender=logs[0].address,
+            to=logs[0].address,
+            is_success=True,
+            gas_used=50_000,
+            effective_gas_price=Wei(self._gas_price),
+            logs=logs,
+        )
 
     async def call_many(self, views: Sequence[View], *, block: int) -> tuple[bytes | CallReverted, ...]:
         self._check()
@@ -231,10 +266,14 @@ class FakeChain:
 
     def _dropped(self, handed_out: Sequence[Block]) -> Iterator[Block]:
         """Those that are no longer canonical, newest first; none while the chain is no longer than they are."""
-        if handed_out and self._blocks[-1].number < handed_out[-1].number and self._blocks[-1] in handed_out:
+        if (
+            handed_out
+            and self._blocks[-1].number < handed_out[-1].number
+            and self._blocks[-1].hash in {each.hash for each in handed_out}
+        ):
             return
         for block in reversed(handed_out):
-            if block.number < len(self._blocks) and self._blocks[block.number] == block:
+            if block.number < len(self._blocks) and self._blocks[block.number].hash == block.hash:
                 return
             yield block
 

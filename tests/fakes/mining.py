@@ -45,7 +45,10 @@ async def mine_transaction(
         is_success=is_success,
         gas_used=GAS_USED,
         effective_gas_price=GAS_PRICE,
-        logs=tuple(replace(log, block_number=block.number, block_hash=block.hash) for log in own),
+        logs=tuple(
+            replace(log, block_number=block.number, block_hash=block.hash, log_index=index)
+            for index, log in enumerate(own)
+        ),
     )
     chain.receipts_by_hash[transaction.tx_hash] = receipt
     chain.transactions[transaction.tx_hash] = replace(transaction, block_number=block.number)

@@ -17,7 +17,8 @@ from triggerx.ports.log import Log
 
 PENALTY_MIN_S: Final = 1.0
 PENALTY_MAX_S: Final = 60.0  # a provider's outage ends sooner or later, and the preferred one is preferred for a reason
-DISTRUST_S: Final = 30.0  # after a contradiction: a node that has fallen behind needs that long to catch up
+DISTRUST_MIN_S: Final = 30.0  # after a contradiction: a node that has fallen behind needs that long to catch up
+DISTRUST_MAX_S: Final = 600.0  # doubled up to it while contradictions go on, each of which costs a second or two
 
 
 class Endpoint:
@@ -34,7 +35,8 @@ class Endpoint:
         self.is_verified = False
         self.failures = 0
         self._waits_until = 0.0
-        self._distrusted_until = 0.0
+        self._contradictions = 0
+        self._distrusted_until = float("-inf")
         self._log = log
 
     @property
@@ -51,9 +53,12 @@ class Endpoint:
             self._log.warning("rpc endpoint failed", endpoint=self.name, reason=reason, failures=self.failures)
 
     def distrust(self, reason: str) -> None:
-        """Note a contradiction: others are asked first for DISTRUST_S, even if it answers."""
+        """Note a contradiction: others are asked first for a while, even if it answers."""
+        now = time.monotonic()
+        has_behaved = now - self._distrusted_until > DISTRUST_MAX_S
         self.is_verified = False
-        self._distrusted_until = time.monotonic() + DISTRUST_S
+        self._contradictions = 1 if has_behaved else min(self._contradictions + 1, 10)
+        self._distrusted_until = now + min(DISTRUST_MAX_S, DISTRUST_MIN_S * 2 ** (self._contradictions - 1))
         if self._log is not None:
             self._log.warning("rpc endpoint is distrusted", endpoint=self.name, reason=reason)
 

@@ -20,6 +20,7 @@ from triggerx.ports.log import Log
 
 POLL_INTERVAL_S: Final = 0.25  # between two looks at the head, for all who wait for heads together
 HEAD_LAG_MAX_S: Final = 15.0  # a head that stands still longer is taken for a dead endpoint
+HEAD_TIMEOUT_S: Final = 5.0  # of a look at the head, fail-over included: who waits is told long before the alarm
 STILL_MIN_S: Final = 2.0  # before a head that stands still is held against another endpoint's
 STILL_INTERVALS: Final = 2  # or so many times the distance of the last two heads, on slower chains
 
@@ -72,15 +73,16 @@ class HeadWatch:
             if self._head is not None and now - self._read_at < self._poll_interval_s * 0.9:
                 return self._head
             head = await self._read()
-            if self._head is not None and head.hash == self._head.hash:
-                head = await self._compared(head)
+            if self._head is not None and (head.hash == self._head.hash or head.number < self._head.number):
+                head = await self._compared(head, self._head)
             self._take(head)
             return head
 
     def _take(self, head: Block) -> None:
         now = self._read_at = self._clock.monotonic()
-        if self._head is None or head.hash != self._head.hash:
-            if self._head is not None:
+        last = self._head
+        if last is None or head.number > last.number or (head.number == last.number and head.hash != last.hash):
+            if last is not None:
                 self._interval_s = now - self._moved_at
             self._moved_at = self._compared_at = self._alarmed_at = now
         elif now - self._alarmed_at >= self._lag_max_s:
@@ -89,10 +91,10 @@ class HeadWatch:
             self._client.distrust(f"its head {head.number} stands still for {self.age_s:.0f} s")
         self._head = head
 
-    async def _compared(self, head: Block) -> Block:
-        """Hold a head that stands still against another endpoint's; the higher one counts."""
+    async def _compared(self, head: Block, last: Block) -> Block:
+        """Hold a head that stands still or went back against another endpoint's; the higher one counts."""
         now = self._clock.monotonic()
-        patience_s = max(STILL_MIN_S, STILL_INTERVALS * self._interval_s)
+        patience_s = max(STILL_MIN_S, STILL_INTERVALS * self._interval_s) if head.hash == last.hash else 0.0
         witness = self._client.witness()
         if witness is None or now - self._compared_at < patience_s:
             return head
@@ -102,7 +104,7 @@ class HeadWatch:
         if answer is None or isinstance(answer, RecoverableError) or answer.number <= head.number:
             return head
         higher: Block = answer.to_block()
-        self._client.distrust(f"its head {head.number} stands still, and {witness.name} has {higher.number}")
+        self._client.distrust(f"its head {head.number} is behind: {witness.name} has {higher.number}")
         return higher
 
     def _warn(self, event: str, **fields: object) -> None:

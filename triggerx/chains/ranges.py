@@ -34,7 +34,7 @@ BLOCKS_PER_QUERY_MAX: Final = 500  # most providers allow it, and its headers fi
 SPAN_GROWTH: Final = 2  # of the range after a success, up to the maximum
 DOUBTS_MAX: Final = 6  # contradicting answers in a row before the caller is told: about 6 s
 DOUBTS_TO_DISTRUST: Final = 2  # one alone may be a reorganisation in the middle of reading
-LAGS_MAX: Final = 3  # rounds in which another endpoint does not know a block, before it is left behind: 1.4 s
+LAGS_MAX: Final = 3  # rounds in which another endpoint does not know a block, before it is left behind: 0.6 s
 DOUBT_PAUSE_S: Final = 0.1  # doubled at each doubt: nodes behind one address agree again within seconds
 
 
@@ -180,7 +180,8 @@ class RangeReader:
         if not unsure:
             return
         asked = [block_question(self._wanted, block.hash) for block in unsure]
-        for block, answer in zip(unsure, await self.client.ask_all(asked, elsewhere=True), strict=True):
+        has_other = self.client.witness() is not None  # one that has just failed would only cost its deadline again
+        for block, answer in zip(unsure, await self.client.ask_all(asked, elsewhere=has_other), strict=True):
             if isinstance(answer, EndpointsFailed):
                 raise answer
             if isinstance(answer, RecoverableError):

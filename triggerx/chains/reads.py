@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from triggerx.chains import answers, logs
 from triggerx.chains.canonical import CanonicalFollower
-from triggerx.chains.heads import HEAD_LAG_MAX_S, POLL_INTERVAL_S, HeadWatch
+from triggerx.chains.heads import HEAD_LAG_MAX_S, HEAD_TIMEOUT_S, POLL_INTERVAL_S, HeadWatch
 from triggerx.chains.multicall import Multicalls
 from triggerx.chains.receipts import BlockReceipts, receipts_of
 from triggerx.chains.refusals import as_revert
@@ -70,7 +70,8 @@ class Reads:
 
     async def head(self) -> Block:
         """Return the newest block."""
-        found = await self.client.call("eth_getBlockByNumber", ["latest", False], answers.block)
+        asked = ["latest", False]
+        found = await self.client.call("eth_getBlockByNumber", asked, answers.block, timeout_s=HEAD_TIMEOUT_S)
         if found is None:
             raise RecoverableError(f"chain {self.chain_id}: the node has no latest block yet: wait until it has synced")
         return found.to_block()
@@ -130,10 +131,18 @@ class Reads:
         return bytes(await self.execute("eth_call", [_message(to, data, sender, value), at], answers.data))
 
     async def estimate_gas(
-        self, to: Address, data: bytes, *, sender: Address | None = None, value: Wei = NO_VALUE
+        self,
+        to: Address,
+        data: bytes,
+        *,
+        sender: Address | None = None,
+        value: Wei = NO_VALUE,
+        block: int | None = None,
     ) -> int:
-        """Run `eth_estimateGas` on the latest block; raises CallReverted."""
-        return int(await self.execute("eth_estimateGas", [_message(to, data, sender, value)], answers.quantity))
+        """Run `eth_estimateGas` on the newest state, or that after `block`; raises CallReverted."""
+        at = [] if block is None else [hex(block)]
+        params = [_message(to, data, sender, value), *at]
+        return int(await self.execute("eth_estimateGas", params, answers.quantity))
 
     async def execute(self, method: str, params: Sequence[Any], decoder: Any) -> Any:
         """Ask for an execution without effect. Raises CallReverted where it failed."""

@@ -15,7 +15,7 @@ class ActionChain:
     """The contracts of one chain on which actions happen. `is_guarded` is whether the hub verifies mandates.
 
     `confirmations` is how many blocks must lie on top before something counts there; `block_time_s` is the usual
-    distance of two blocks.
+    distance of two blocks. No event of the contracts lies before `start_block`: the first of them was deployed there.
     """
 
     chain_id: ChainId
@@ -25,6 +25,7 @@ class ActionChain:
     is_guarded: bool
     confirmations: int
     block_time_s: float
+    start_block: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,8 @@ class Timing:
 class Network:
     """A network by name. Registration is on `l1_chain_id`, attestation on `l2_chain_id`; they may be one chain.
 
-    `l1_start_block` and `l2_start_block` are where their contracts were deployed.
+    `l1_start_block` and `l2_start_block` are where their contracts were deployed; `l1_block_time_s` is L1's usual
+    distance of two blocks, as `ActionChain` has it for the others.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Network:
     l2_start_block: int = 0
     l1_confirmations: int = 1
     l2_confirmations: int = 1
+    l1_block_time_s: float = 12.0
     action_chains: Mapping[ChainId, ActionChain] = field(default_factory=dict)
     timing: Timing = field(default_factory=Timing)
     bootstrap: tuple[str, ...] = ()
@@ -75,6 +78,13 @@ class Network:
         if chain_id == self.l2_chain_id:
             return self.l2_confirmations
         return self.l1_confirmations if chain_id == self.l1_chain_id else None
+
+    def block_time_s_on(self, chain_id: ChainId) -> float | None:
+        """The usual distance of two blocks of this chain, None where the network does not say it."""
+        action_chain = self.action_chains.get(chain_id)
+        if action_chain is not None:
+            return action_chain.block_time_s
+        return self.l1_block_time_s if chain_id == self.l1_chain_id else None
 
     def chain_ids(self) -> frozenset[ChainId]:
         """Every chain a node of this network must reach."""

@@ -54,9 +54,10 @@ def settle_slots(  # noqa: PLR0913 - the schedule's frame and the decision's, wh
     """Decide about every due second in [first, until], where `first` is one and `until` is at most `now`.
 
     A due second is late when it is more than `on_time_s` ago; the others, at most `on_time_s` + 1, are fired. Of the
-    late ones ALL fires the latest `FIRE_LATE_MAX`, ONE the latest unless one on time follows it, SKIP none, WITHIN the latest `FIRE_LATE_MAX` of
-    those at most `misfire_within_s` ago. What SKIP leaves out and what is too old for WITHIN is SKIPPED, by the job's
-    own terms; what is left out beside is MISSED. Raises `InvalidInput` for a schedule that is none.
+    late ones ALL fires the latest `FIRE_LATE_MAX`, ONE the latest unless one on time follows it, SKIP none, WITHIN the
+    latest `FIRE_LATE_MAX` of those at most `misfire_within_s` ago. What SKIP leaves out and what is too old for WITHIN
+    is SKIPPED, by the job's own terms; what is left out beside is MISSED. Raises `InvalidInput` for a schedule that is
+    none.
     """
     if now - first <= on_time_s and first <= min(until, expires_at):
         following = next_due(trigger, created_at=created_at, expires_at=expires_at, after=first)

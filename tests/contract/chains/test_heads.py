@@ -48,6 +48,17 @@ async def test_head_when_one_endpoint_stands_still_then_the_other_is_followed_wi
         assert "chain head stands still" not in on.log.events("warning")
 
 
+async def test_head_when_it_goes_back_then_another_endpoint_is_asked_at_once() -> None:
+    async with watched(nodes=2) as ((first, second), on):
+        for node in (first, second):
+            node.mine()
+            node.mine()
+        assert await on.second() == 2
+        first.roll_back(1)
+        second.mine()
+        assert await on.second() == 3
+
+
 async def test_head_when_the_chain_stands_still_then_an_alarm_is_raised_within_15_s_and_at_each_15_s() -> None:
     for nodes in (1, 2):
         async with watched(nodes=nodes) as (_, on):

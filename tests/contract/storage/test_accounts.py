@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from tests.contract.storage.nouns import BIG, NOW, OWNER, address
+from tests.contract.storage.nouns import BIG, CHAIN, NOW, OWNER, address
 from triggerx.core.errors import NotFound
 from triggerx.evm.types import Wei
 from triggerx.ports.store import Store
@@ -38,8 +38,8 @@ async def test_users_when_different_have_ids_of_their_own(store: Store) -> None:
 
 async def test_a_deposit_when_noted_is_exact_and_dated(store: Store) -> None:
     await store.users.ensure(OWNER, now=NOW)
-    await store.users.set_token_balance(OWNER, Wei(BIG), now=NOW + 1)
-    await store.users.set_token_balance(address(9), Wei(5), now=NOW + 1)
+    await store.deposits.set(CHAIN, OWNER, Wei(BIG), block_number=5, now=NOW + 1)
+    await store.deposits.set(CHAIN, address(9), Wei(5), block_number=5, now=NOW + 1)
     user = await store.users.by_address(OWNER)
     assert user is not None
     assert (user.token_balance, user.created_at, user.last_updated_at) == (BIG, NOW, NOW + 1)

@@ -130,7 +130,7 @@ async def test_run_when_the_registry_answers_nonsense_then_it_waits(tmp_path: Pa
         short = JobRegistry.getJobOwner  # an answer of one word, which is no job
         booth.scene.chain._answers[REGISTRY, JobRegistry.getJob.selector] = (
             replace(short, name="getJob", inputs=JobRegistry.getJob.inputs),
-            lambda _: KEEPERS[0].address,
+            lambda _block, _: KEEPERS[0].address,
         )
         await booth.hear(document)
         assert await booth.has_not_voted(document)

@@ -1,62 +1,18 @@
 """Registrations: an operator counts when both layers know it, and no longer when one of them forgot it."""
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.fakes.mining import log_of, mine_transaction, transaction
-from tests.roles.scene import Node, Scene, open_scene, running
-from tests.unit.core.sample import CENTER, DUE, KEEPERS, NETWORK, STRANGER
-from triggerx.core.keeper import Keeper
+from tests.fakes.mining import log_of
+from tests.roles.sentinel.post import IDS, A, B, open_post
+from tests.unit.core.sample import CENTER, NETWORK, STRANGER
 from triggerx.evm.contracts import AttestationCenter, AvsGovernance
 from triggerx.evm.keccak import keccak256
 from triggerx.evm.types import Address
 from triggerx.ports.chain import Log
-from triggerx_sentinel.role import SentinelConfig, SentinelRole
 
-A, B = KEEPERS[0].address, KEEPERS[1].address
 BLS_KEY = (1, 2, 3, 4)
-IDS = {A: 7, B: 8}
-
-
-@dataclass
-class Post:
-    """A running sentinel over both layers."""
-
-    scene: Scene
-    node: Node
-    mined: int = 0
-
-    async def mine(self, *logs: Log) -> None:
-        """Mine these logs in one block and the one that confirms it."""
-        self.mined += 1
-        call = transaction(keccak256(bytes([self.mined])), sender=A, to=CENTER, data=b"")
-        await mine_transaction(self.scene.chain, call, logs)
-        await self.scene.chain.mine()
-        await self.scene.settle()
-
-    async def keeper(self, address: Address = A) -> Keeper:
-        return await self.node.store.keepers.ensure(address)
-
-    @asynccontextmanager
-    async def following(self) -> AsyncIterator[None]:
-        async with running(SentinelRole(self.node.services, SentinelConfig()).run(started=lambda: None)):
-            await self.scene.settle()
-            yield
-            await self.scene.settle()
-
-
-@asynccontextmanager
-async def open_post(tmp_path: Path, *, is_following: bool = True) -> AsyncIterator[Post]:
-    async with open_scene(tmp_path, now=DUE) as scene, AsyncExitStack() as stack:
-        scene.chain.answer(CENTER, AttestationCenter.operatorsIdsByAddress, lambda address: IDS[address])
-        post = Post(scene, await scene.engine())
-        if is_following:
-            await stack.enter_async_context(post.following())
-        yield post
 
 
 def registered(operator: Address = A) -> Log:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.mining import GAS_PRICE, GAS_USED, mine_transaction, transaction
-from tests.roles.keeper.acts import announcement, document_of, execute, key_of
+from tests.roles.keeper.acts import FEE, announcement, document_of, execute, key_of
 from tests.roles.scene import Node, Scene, open_scene, running
 from tests.roles.sentinel.center import center_log, decision_log, submission_call, submit
 from tests.unit.core.sample import CENTER, DUE, KEEPERS, NETWORK, OWNER
@@ -19,7 +19,7 @@ from triggerx.core.task import SignedAssignment, Task, TaskStatus
 from triggerx.events import TaskEnded
 from triggerx.evm.contracts import AttestationCenter
 from triggerx.evm.keccak import keccak256
-from triggerx.evm.types import Address
+from triggerx.evm.types import Address, Wei
 from triggerx.ports.store.journal import LoggedEvent
 from triggerx.ports.store.tasks import NewTask
 from triggerx_sentinel.follower import Follower
@@ -108,10 +108,24 @@ async def test_run_when_a_task_was_submitted_then_task_points_and_reward_are_sto
         performer = await post.keeper()
         assert (performer.keeper_points, performer.no_exctask) == (COST, 1)
         job = await post.node.store.jobs.get(task.job_id)
-        assert job is not None and (job.spent_wei, job.last_executed_at) == (COST, DUE + 1)
+        assert job is not None and (job.spent_wei, job.last_executed_at) == (FEE, DUE + 1)
         user = await post.node.store.users.by_address(OWNER.address)
         assert user is not None and user.account_balance == COST
         assert await anext(aiter(ends)) == TaskEnded(task.task_key, TaskStatus.ATTESTED)
+
+
+async def test_run_when_the_owner_was_charged_a_value_too_then_the_job_has_spent_both_and_the_performer_its_gas(
+    tmp_path: Path,
+) -> None:
+    async with open_post(tmp_path) as post:
+        paid = replace(post.document, action=replace(post.document.action, value=Wei(10**30)))
+        await post.node.services.content.put(encode_document(paid))
+        await submit(post.scene, paid)
+        await post.follow()
+        task = await post.task()
+        terms = await post.node.store.jobs.terms_of(task.job_id)
+        assert terms is not None
+        assert (terms.spent_wei, terms.run_gas, task.task_cost) == (FEE + 10**30, GAS_USED, COST)
 
 
 async def test_run_when_the_same_logs_come_again_then_nothing_changes(tmp_path: Path) -> None:
@@ -238,6 +252,8 @@ async def test_run_when_nobody_has_the_document_then_the_row_alone_moves(tmp_pat
         await post.follow()
         task = await post.task()
         assert (task.status, task.task_cost) == (TaskStatus.ATTESTED, None)
+        job = await post.node.store.jobs.get(task.job_id)
+        assert job is not None and (job.spent_wei, job.last_executed_at) == (0, DUE)
 
 
 async def test_run_when_a_log_cannot_be_decoded_then_it_is_set_aside_and_the_others_are_stored(tmp_path: Path) -> None:

@@ -11,12 +11,14 @@ from triggerx.core.job import JobId
 from triggerx.core.task import TaskStatus
 from triggerx.events import (
     AssignmentReceived,
+    DepositChanged,
     DocumentAnnounced,
     Event,
     JobChanged,
     JobCreated,
     KeeperCheckedIn,
     KeeperRegistered,
+    OccurrenceQueued,
     TaskChanged,
     TaskCreated,
     TaskEnded,
@@ -31,6 +33,8 @@ ADDRESS_TEXT = "0x" + "00" * 19 + "ff"
 GOLDEN: list[tuple[Event, str]] = [
     (JobCreated(JobId(2**256 - 1)), f'["JobCreated","{2**256 - 1}"]'),
     (JobChanged(JobId(0)), '["JobChanged","0"]'),
+    (OccurrenceQueued(JobId(7)), '["OccurrenceQueued","7"]'),
+    (DepositChanged(ADDRESS), f'["DepositChanged","{ADDRESS_TEXT}"]'),
     (TaskCreated(HASH), f'["TaskCreated","{HASH_TEXT}"]'),
     (TaskChanged(HASH, TaskStatus.ASSIGNED), f'["TaskChanged","{HASH_TEXT}","assigned"]'),
     (TaskEnded(HASH, TaskStatus.ATTESTED), f'["TaskEnded","{HASH_TEXT}","attested"]'),

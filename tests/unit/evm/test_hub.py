@@ -168,5 +168,5 @@ def test_firing_when_a_field_does_not_fit_its_solidity_type_then_is_refused_by_n
 
 @pytest.mark.parametrize("job_id", [-1, 1 << 256])
 def test_task_key_when_the_job_id_is_no_word_then_is_refused(job_id: int) -> None:
-    with pytest.raises(ValueError, match="job id of 256 bits"):
+    with pytest.raises(ValueError, match="256 bits"):
         task_key(job_id, FIRING)

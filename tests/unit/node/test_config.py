@@ -27,6 +27,7 @@ task_execution_hub = "0x0000000000000000000000000000000000000003"
 is_guarded = true
 confirmations = 1
 block_time_s = 1
+start_block = 77
 """
 ROLES = ("keeper", "librarian")
 
@@ -81,6 +82,9 @@ listen = ["/ip4/127.0.0.1/tcp/4001"]
 bootstrap = ["/ip4/127.0.0.1/tcp/4002/p2p/QmPeer"]
 [chains.2]
 rpc_urls = ["http://127.0.0.1:8545", "https://rpc.example.org"]
+multicall = "0xf9cda624fbc7e059355ce98a31693d299facd963"
+[chains.3]
+rpc_urls = ["http://127.0.0.1:8546"]
 [scripts]
 workers_max = 4
 ipfs_gateways = ["https://ipfs.example.org"]
@@ -92,6 +96,8 @@ port = 9000
     assert config.keys.keeper_file == tmp_path / "keys/keeper"
     assert config.keys.engine_file is None
     assert config.chains[ChainId(2)].rpc_urls == ("http://127.0.0.1:8545", "https://rpc.example.org")
+    assert config.chains[ChainId(2)].multicall == parse_address("0xf9cda624fbc7e059355ce98a31693d299facd963")
+    assert config.chains[ChainId(3)].multicall == parse_address("0xcA11bde05977b3631167028862bE2a173976CA11")
     assert (config.scripts.workers_max, config.scripts.ipfs_gateways) == (4, ("https://ipfs.example.org",))
     assert config.roles["librarian"].values == {"port": 9000}
     network = config.network
@@ -99,7 +105,7 @@ port = 9000
     assert (network.name, network.timing.epoch_s, network.timing.performer_window_s) == ("local", 30, 15)
     assert network.avs_governance == parse_address("0x875B5ff698B74B26f39C223c4996871F28AcDdea")
     assert network.action_chains[ChainId(2)].chain_id == 2
-    assert network.action_chains[ChainId(2)].block_time_s == 1.0
+    assert (network.action_chains[ChainId(2)].block_time_s, network.action_chains[ChainId(2)].start_block) == (1.0, 77)
 
 
 def test_config_when_the_environment_sets_keys_then_they_go_over_the_file(tmp_path: Path) -> None:
@@ -175,6 +181,10 @@ def test_file_when_the_system_has_one_then_it_is_read_unless_another_is_named(tm
             '[chains.1]\nrpc_urls = "http://a"',
             "DIR/triggerx.toml:2: chains.1.rpc_urls: expected a list, each of it text",
         ),
+        (
+            '[chains.1]\nrpc_urls = ["http://a"]\nmulticall = "0x01"',
+            "DIR/triggerx.toml:3: chains.1.multicall: expected an address",
+        ),
         ('[store]\nurl = "mysql://"', "DIR/triggerx.toml:1: store: url: expected nothing, for SQLite, or"),
         ('[peers]\nlisten = ["localhost"]', "DIR/triggerx.toml:1: peers: listen: expected multiaddresses"),
         (
@@ -204,6 +214,14 @@ def test_file_when_the_system_has_one_then_it_is_read_unless_another_is_named(tm
         (
             NETWORK.replace("confirmations = 1", "confirmations = -1"),
             "DIR/triggerx.toml:16: network.action_chains.2.conf",
+        ),
+        (
+            NETWORK.replace("engines = []", "engines = []\nl1_block_time_s = 0"),
+            "DIR/triggerx.toml:9: network.l1_block_time_s: expected more than 0 seconds",
+        ),
+        (
+            NETWORK.replace("start_block = 77", "start_block = -5"),
+            "DIR/triggerx.toml:18: network.action_chains.2.start_block: expected 0 or more blocks",
         ),
         (
             NETWORK.replace("block_time_s = 1", "block_time_s = 1\nchain_id = 2"),

@@ -50,12 +50,7 @@ def read_network(table: Table, *, expected_name: str | None = None) -> Network:
     for key in ("l1_start_block", "l2_start_block", "l1_confirmations", "l2_confirmations"):
         if getattr(network, key) < 0:
             raise table.refuse(key, "expected 0 or more blocks")
-    for chain_id, chain in network.action_chains.items():
-        inner = table.inner("action_chains").inner(str(chain_id))
-        if chain.confirmations < 0:
-            raise inner.refuse("confirmations", "expected 0 or more blocks")
-        if chain.block_time_s <= 0:
-            raise inner.refuse("block_time_s", "expected more than 0 seconds")
+    _check_chains(table, network)
     timing = network.timing
     for key in ("performer_window_s", "announce_grace_s", "aggregator_window_s", "epoch_s"):
         if getattr(timing, key) < 1:
@@ -63,6 +58,18 @@ def read_network(table: Table, *, expected_name: str | None = None) -> Network:
     if timing.seed_lag_s < 0:
         raise table.inner("timing").refuse("seed_lag_s", "expected 0 or more seconds")
     return network
+
+
+def _check_chains(table: Table, network: Network) -> None:
+    if network.l1_block_time_s <= 0:
+        raise table.refuse("l1_block_time_s", "expected more than 0 seconds")
+    for chain_id, chain in network.action_chains.items():
+        inner = table.inner("action_chains").inner(str(chain_id))
+        for key in ("confirmations", "start_block"):
+            if getattr(chain, key) < 0:
+                raise inner.refuse(key, "expected 0 or more blocks")
+        if chain.block_time_s <= 0:
+            raise inner.refuse("block_time_s", "expected more than 0 seconds")
 
 
 def _names(directory: Path) -> Iterator[str]:

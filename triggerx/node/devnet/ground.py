@@ -175,6 +175,7 @@ async def register_operator(l1: Reads, key: PrivateKey, network: Network) -> Non
 
 def _network(deployment: Deployment, engine: Address, *, kind: Kind, block_time_s: int) -> Network:
     confirmations = 1 if block_time_s else 0  # a chain that mines on demand may never make the next block
+    seconds = float(block_time_s) or 0.1
     patience = 2 if kind == "embedded" else 1  # a pairing takes py-evm half a second
     timing = Timing(
         seed_lag_s=max(3, 2 * block_time_s + 1),
@@ -190,7 +191,8 @@ def _network(deployment: Deployment, engine: Address, *, kind: Kind, block_time_
         task_execution_hub=deployment.task_execution_hub,
         is_guarded=True,
         confirmations=0,
-        block_time_s=float(block_time_s) or 0.1,
+        block_time_s=seconds,
+        start_block=deployment.l2_start_block,
     )
     return Network(
         name="devnet",
@@ -203,6 +205,7 @@ def _network(deployment: Deployment, engine: Address, *, kind: Kind, block_time_
         l2_start_block=deployment.l2_start_block,
         l1_confirmations=confirmations,
         l2_confirmations=confirmations,
+        l1_block_time_s=seconds,
         action_chains={deployment.l2_chain_id: action_chain},
         timing=timing,
     )

@@ -19,7 +19,7 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """One row of the user table. `account_balance` is points, `token_balance` the deposit last read, in wei."""
+    """One row of the user table. `account_balance` is points, `token_balance` the sum of the deposits, in wei."""
 
     user_id: int
     user_address: Address
@@ -53,10 +53,6 @@ class Users(Protocol):
 
     async def by_address(self, address: Address) -> User | None:
         """Return a user."""
-        ...
-
-    async def set_token_balance(self, address: Address, balance: Wei, *, now: int) -> None:
-        """Note the deposit as it was read from the GasRegistry."""
         ...
 
     async def add_points(self, address: Address, points: Wei, *, now: int) -> None:

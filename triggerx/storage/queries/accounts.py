@@ -27,10 +27,6 @@ class UserQueries:
         row = await self._session.fetch_one("user_by_address", address=address)
         return None if row is None else _user(row)
 
-    async def set_token_balance(self, address: Address, balance: Wei, *, now: int) -> None:
-        """Note the deposit as it was read from the GasRegistry."""
-        await self._session.execute("set_token_balance", address=address, balance=str(balance), now=now)
-
     async def add_points(self, address: Address, points: Wei, *, now: int) -> None:
         """Add to the user's points."""
         await self._session.execute("add_points", address=address, points=str(points), now=now)

@@ -9,10 +9,7 @@ RETURNING *
 SELECT u.* FROM users u WHERE u.user_address = :address
 
 -- name: set_token_balance
-INSERT INTO users (user_address, created_at, last_updated_at, token_balance)
-VALUES (:address, :now, :now, :balance)
-ON CONFLICT (user_address) DO UPDATE
-SET token_balance = excluded.token_balance, last_updated_at = excluded.last_updated_at
+UPDATE users SET token_balance = :balance, last_updated_at = :now WHERE user_address = :address
 
 -- name: add_points
 INSERT INTO users (user_address, created_at, last_updated_at, account_balance)
