@@ -25,7 +25,7 @@ from triggerx.triggers.block_logs import blocks_of
 from triggerx.triggers.ordinals import ordinals
 from triggerx_engine.catch_up import CatchUp
 from triggerx_engine.event_jobs import EventJobs, Occurred, entry_of, mined_again, withdrawn
-from triggerx_engine.job_feed import JobFeed
+from triggerx_engine.job_feed import PUTS_AT_ONCE, JobFeed
 from triggerx_engine.queue import Queue
 from triggerx_engine.shelf import set_aside
 from triggerx_engine.views import Views
@@ -179,7 +179,9 @@ class ChainWatcher:
         changes = await self._feed.changes()
         for number in changes.gone:
             self._jobs.remove(number)
-        for terms in changes.put:
+        for place, terms in enumerate(changes.put):
+            if place % PUTS_AT_ONCE == 0:
+                await self._services.clock.sleep(0)  # others are waiting, and these may be ten thousand
             try:
                 self._jobs.put(terms)
             except InvalidInput as error:

@@ -58,7 +58,9 @@ class EventJobs:
         if not isinstance(trigger, EventTrigger) or trigger.chain_id != self._chain_id:
             self.remove(terms.number)
             return
-        self._index.put(terms.number, event_spec(trigger))
+        known = self._terms.get(terms.number)
+        if known is None or known.trigger != trigger:
+            self._index.put(terms.number, event_spec(trigger))
         self._terms[terms.number] = terms
         if terms.watched_from is not None or terms.number in self._covered:
             self._covered.add(terms.number)
