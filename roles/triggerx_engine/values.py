@@ -30,6 +30,9 @@ from triggerx_engine.prices import Prices
 from triggerx_engine.shelf import set_aside
 
 STATES_PER_READ: Final = 5_000
+CHANGES_PER_TRANSACTION: Final = (
+    200  # some ten ms; a source's first value changes all of its conditions
+)
 NOTE_EVERY_S: Final = 5.0  # the newest value of a source is for people to look at; every change of a condition is kept
 COOLING: Final = Ruling(outcome=Outcome.SKIPPED, reason=Reason.COOLDOWN, detail="the job's cool-down was not over")
 
@@ -90,11 +93,13 @@ class ConditionJobs:
             self._newest[observation.source] = observation
             if not observation.fault and observation.source in self._sources:
                 moved += [(observation, change) for change in await self._observe(observation)]
+        stored = 0
         try:
-            if moved:
-                await self._store(moved)
+            while stored < len(moved):
+                await self._store(moved[stored : stored + CHANGES_PER_TRANSACTION])
+                stored += CHANGES_PER_TRANSACTION
         except BaseException:
-            for _, change in reversed(moved):
+            for _, change in reversed(moved[stored:]):
                 watched = self._watched[change.number]
                 self._index.put(change.number, watched.spec, watched.source, change.before)
             raise

@@ -4,16 +4,21 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from tests.roles.engine.test_slots import another
 from tests.roles.scene import BALANCE_OF, Node, Scene, open_scene, running
 from tests.unit.core.sample import BALANCE_ABOVE_100, CHAIN, CREATED_AT, TOKEN, job_body
+from triggerx.core.errors import RecoverableError
 from triggerx.core.evidence import ConditionEvidence
 from triggerx.core.followers import CONDITION_WATCHED
 from triggerx.core.job import ConditionMode, ConditionTrigger, Job, JobBody, JobStatus
 from triggerx.core.ledger import LedgerEntry, Outcome, Reason
 from triggerx.events import JobCreated
+from triggerx.ports.store import Queries, Store
 from triggerx.ports.store.ledger import Observation
 from triggerx.triggers.sources import name_of, source_of
+from triggerx_engine import values as values_module
 from triggerx_engine.chain_watcher import ChainWatcher
 from triggerx_engine.polls import Polls
 from triggerx_engine.prices import Prices
@@ -164,6 +169,46 @@ async def test_run_when_the_source_is_static_then_it_fires_once(tmp_path: Path) 
         async with Engine(node).running():
             await scene.pass_time(5)
         assert await outcomes(node, job) == [FIRED]
+
+
+async def test_take_when_a_value_changes_many_conditions_then_each_is_stored_once_in_several_transactions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(values_module, "CHANGES_PER_TRANSACTION", 2)
+    async with open_scene(tmp_path) as scene:
+        node = await scene.engine()
+        body = job_body(trigger=replace(STATIC, upper_limit="5"))
+        jobs = [await condition_job(scene, node, replace(body, job_id=another(number).job_id)) for number in range(5)]
+        store = FailingAt(node.store, 2)
+        values = ConditionJobs(
+            replace(node.services, store=store),  # type: ignore[arg-type]  # it delegates
+            Prices(node.services, user_runs_per_day_max=9),
+        )
+        await values.refresh()
+        (source,) = values.sources()
+        observation = Observation(source=source, value="5", observed_at_ms=AT_MS)
+        with pytest.raises(RecoverableError, match="full for now"):
+            await values.take([observation])
+        assert sorted([len(await entries(node, job)) for job in jobs]) == [0, 0, 0, 1, 1]
+        await values.take([observation])
+        assert [await outcomes(node, job) for job in jobs] == [[FIRED]] * 5
+
+
+class FailingAt:
+    """A store whose transaction of this number fails."""
+
+    def __init__(self, store: Store, number: int) -> None:
+        self._store = store
+        self._left = number
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+    def transaction(self) -> AbstractAsyncContextManager[Queries]:
+        self._left -= 1
+        if self._left == 0:
+            raise RecoverableError("full for now")
+        return self._store.transaction()
 
 
 async def test_take_when_a_change_falls_into_the_cool_down_then_it_is_skipped_under_its_own_number(
