@@ -55,7 +55,9 @@ async def measure(is_quick: bool) -> Sequence[Measure]:
                 lags_ms: list[float] = []
                 polls = Polls(services, jobs, source_poll_s=EVERY_S, script_poll_s=EVERY_S)
                 async with beside(polls.run()):
-                    await asyncio.sleep(3 * EVERY_S)  # the first values are there
+                    async with asyncio.timeout(START_WITHIN_S):
+                        while _states(folder) < sources * of_each:  # noqa: ASYNC110  they are on the disk
+                            await asyncio.sleep(EVERY_S)
                     before = await _count(fetch, url)
                     async with beside(_beat(lags_ms)):
                         cpu_s, began = time.process_time(), time.monotonic()
@@ -159,6 +161,12 @@ async def _beat(lags_ms: list[float]) -> None:
         began = time.perf_counter()
         await asyncio.sleep(BEAT_S)
         lags_ms.append((time.perf_counter() - began - BEAT_S) * 1000)
+
+
+def _states(folder: Path) -> int:
+    """How many conditions have seen a value."""
+    with closing(sqlite3.connect(folder / STORE_FILE)) as connection:
+        return int(connection.execute("SELECT COUNT(*) FROM condition_states").fetchone()[0])
 
 
 def _fired(folder: Path) -> list[int]:
