@@ -168,6 +168,11 @@ class OwnerRetried:
     """A person looked at a task that ended badly, and wants one more performer to try it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainLogMinedAgain:
+    """The log that a reorg had removed, and whose loss had ended the task, is on the chain again."""
+
+
 TaskInput: TypeAlias = (
     EngineAssigned
     | PeerAcknowledged
@@ -176,6 +181,7 @@ TaskInput: TypeAlias = (
     | ClockDeadlinePassed
     | PeerPerformed
     | OwnerRetried
+    | ChainLogMinedAgain
     | ChainTaskDecided
 )
 
@@ -239,7 +245,9 @@ def transition(task: Task, event: TaskInput, *, attempts_max: int) -> Step:
         case ChainTaskDecided():
             return _decided(task, event)
         case OwnerRetried():
-            return _retried(task)
+            return _again(task) if task.status in DEAD else Step(state=task)
+        case ChainLogMinedAgain():
+            return _again(task) if task.status is TaskStatus.FAILED else Step(state=task)
         case _:
             return Step(state=task) if task.status in FINAL else _moved(task, event, attempts_max)
 
@@ -334,9 +342,7 @@ def _performed(task: Task, event: PeerPerformed) -> Step:
     )
 
 
-def _retried(task: Task) -> Step:
-    if task.status not in DEAD:
-        return Step(state=task)
+def _again(task: Task) -> Step:
     waiting = replace(task, status=TaskStatus.CREATED, deadline_at=None)
     return Step(state=waiting, effects=(AssignNextPerformer(attempt=task.attempt + 1),))
 

@@ -145,7 +145,7 @@ HOT: dict[str, dict[str, object]] = {
     "queued_entries": {"limit": 100},
     "held_entries": {"after": 5, "limit": 100},
     "confirmed_entries": {"chain_id": 1, "head": 9_000, "limit": 100},
-    "workable_tasks": {"now": 9_000, "limit": 100},
+    "workable_tasks": {"now": 9_000, "priority": 2, "task_id": 500, "limit": 100},
     "dead_tasks": {"limit": 100},
 }
 

@@ -20,7 +20,7 @@ from triggerx.core.errors import NotFound
 from triggerx.core.task import Task, TaskId, TaskStatus
 from triggerx.evm.types import Wei
 from triggerx.ports.store import Store
-from triggerx.ports.store.tasks import AssignmentRow, AssignmentStatus, PerformerLoad
+from triggerx.ports.store.tasks import AssignmentRow, AssignmentStatus, PerformerLoad, Place
 
 
 def finished(task: Task) -> Task:
@@ -214,12 +214,17 @@ async def test_tasks_when_workable_come_by_priority_then_the_oldest(store: Store
     ):
         await with_status(store, number, status, deadline_at=deadline)
 
-    async def keys(now: int, limit: int = 99) -> list[int]:
-        return [int.from_bytes(task.task_key, "big") for task in await store.tasks.list_workable(now, limit=limit)]
+    async def keys(now: int, limit: int = 99, *, after: Place | None = None) -> list[int]:
+        found = await store.tasks.list_workable(now, after=after, limit=limit)
+        return [int.from_bytes(task.task_key, "big") for task in found]
 
     assert await keys(NOW) == [2, 1, 4, 11, 14, 3]
     assert await keys(NOW + 1) == [2, 1, 4, 11, 12, 14, 3]
     assert await keys(NOW - 1, limit=2) == [2, 1]
+    first = await store.tasks.list_workable(NOW, after=None, limit=4)
+    assert first[-1].place > first[0].place
+    assert await keys(NOW, after=first[0].place) == [1, 4, 11, 14, 3]
+    assert await keys(NOW, after=first[-1].place, limit=1) == [14]
 
 
 async def test_dead_tasks_when_listed_are_the_newest_first_of_one_owner_or_all(store: Store) -> None:

@@ -1,140 +1,31 @@
 """The dispatcher: who is elected gets the order, who does not deliver is replaced, and never is anything done twice."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.roles.scene import ENGINE_PEER, Node, Scene, open_scene, peer_of, running
-from tests.unit.core.sample import CHAIN, DUE, ENGINE, HUB, KEEPERS, NETWORK, job_body
-from triggerx.core.errors import RecoverableError
+from tests.roles.engine.staging import (
+    ATTEMPT_S,
+    ATTEMPTS_MAX,
+    KEY,
+    Handler,
+    accept,
+    be_busy,
+    be_silent,
+    dispatcher,
+    refuse,
+    say_something_else,
+    stage,
+)
+from tests.roles.scene import ENGINE_PEER, running
+from tests.unit.core.sample import CHAIN, DUE, ENGINE, HUB, NETWORK, job_body
 from triggerx.core.job import JobBody
-from triggerx.core.keeper import CheckIn
-from triggerx.core.messages import AssignTask, CheckedIn, Document, Heard, Reply, TaskAnswer
-from triggerx.core.task import Task, TaskStatus
+from triggerx.core.task import TaskStatus
 from triggerx.core.validation import signer_of
-from triggerx.evm.hub import Firing, assignment_digest, task_key
+from triggerx.evm.hub import assignment_digest
 from triggerx.evm.types import ChainId
-from triggerx.ports.store.tasks import AssignmentStatus, NewTask
-from triggerx_engine.dispatcher import Dispatcher
-
-POLL_S = 1.0
-ATTEMPTS_MAX = 3
-KEY = task_key(job_body().job_id, Firing.time(DUE))
-ATTEMPT_S = NETWORK.timing.performer_window_s + NETWORK.timing.announce_grace_s
-
-Handler = Callable[[Heard[AssignTask]], Awaitable[Reply]]
-
-
-def dispatcher(node: Node) -> Dispatcher:
-    return Dispatcher(node.services, attempts_max=ATTEMPTS_MAX, acknowledge_timeout_s=3, poll_s=POLL_S)
-
-
-def answer(heard: Heard[AssignTask], *, is_accepted: bool = True, code: str = "ok") -> TaskAnswer:
-    order = heard.message.assignment.assignment
-    return TaskAnswer(
-        task_key=order.task_key, attempt=order.attempt, is_accepted=is_accepted, code=code, message="as the test says"
-    )
-
-
-async def accept(heard: Heard[AssignTask]) -> Reply:
-    return answer(heard)
-
-
-async def refuse(heard: Heard[AssignTask]) -> Reply:
-    return answer(heard, is_accepted=False, code="job_inactive")
-
-
-async def be_busy(heard: Heard[AssignTask]) -> Reply:
-    return answer(heard, is_accepted=False, code="busy")
-
-
-async def be_silent(heard: Heard[AssignTask]) -> Reply:
-    raise RecoverableError("killed while it worked on the answer")
-
-
-async def say_something_else(heard: Heard[AssignTask]) -> Reply:
-    return Document(content=b"what you did not ask for")
-
-
-@dataclass
-class Stage:
-    """An engine with one task, and four performers that answer as the test says."""
-
-    scene: Scene
-    engine: Node
-    handlers: dict[int, Handler] = field(default_factory=dict)
-    orders: list[tuple[int, AssignTask]] = field(default_factory=list)
-    ranks: tuple[int, ...] = ()
-    """The performers' numbers in the order of the draw."""
-
-    async def task(self) -> Task:
-        found = await self.engine.store.tasks.by_key(KEY)
-        assert found is not None
-        return found
-
-    async def statuses(self) -> list[AssignmentStatus]:
-        return [row.status for row in await self.engine.store.assignments.list_by_task(KEY)]
-
-    def performers(self) -> list[int]:
-        return [number for number, _ in self.orders]
-
-    async def come_online(self, *numbers: int) -> None:
-        for number in numbers:
-            check_in = CheckIn(
-                operator=KEEPERS[number].address,
-                peer_id=peer_of(number),
-                addresses=(),
-                version="1",
-                checked_in_at=self.scene.clock.now(),
-            )
-            await self.engine.store.keepers.record_check_in(check_in)
-
-    def set(self, rank: int, handler: Handler) -> None:
-        """How the performer of this rank answers."""
-        self.handlers[self.ranks[rank]] = handler
-
-    def kill(self, rank: int) -> None:
-        self.scene.network.cut.add(peer_of(self.ranks[rank]))
-
-
-@asynccontextmanager
-async def stage(
-    tmp_path: Path, *, body: JobBody | None = None, online: bool = True, blocks: int = 40
-) -> AsyncIterator[Stage]:
-    body = body or job_body()
-    async with open_scene(tmp_path, now=DUE, blocks=blocks) as scene:
-        engine = await scene.engine()
-        it = Stage(scene, engine)
-        for number, key in enumerate(KEEPERS):
-            peers = await scene.network.join(key.address, peer_of(number))
-            await peers.announce(CheckedIn(addresses=(), version="1"), lifetime_s=60)
-
-            async def handle(heard: Heard[AssignTask], number: int = number) -> Reply:
-                it.orders.append((number, heard.message))
-                return await it.handlers.get(number, accept)(heard)
-
-            peers.answer(AssignTask, handle)
-        if online:
-            await it.come_online(0, 1, 2, 3)
-        await scene.store_job(engine, body)
-        new = NewTask(
-            task_key=KEY,
-            job_id=body.job_id,
-            task_definition_id=body.task_definition_id,
-            firing=Firing.time(DUE),
-            is_guarded=body.is_guarded,
-            evidence={"kind": "time", "due": DUE},
-            created_at=DUE,
-            fired_at_ms=DUE * 1000,
-        )
-        assert await engine.store.tasks.insert(new) is not None
-        by_address = {key.address: number for number, key in enumerate(KEEPERS)}
-        it.ranks = tuple(by_address[operator.address] for operator in await scene.ranks(KEY))
-        yield it
-
+from triggerx.ports.store.tasks import AssignmentStatus
 
 UNGUARDED = job_body(is_guarded=False)
 

@@ -28,6 +28,22 @@ class NewTask:
     """The job's, 1 high to 3 low."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Place:
+    """Where a task stands among those that wait for the engine: higher priority (1) first, then the oldest."""
+
+    priority: int
+    task_id: TaskId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkableTask:
+    """A task that waits for the engine, without what is in it."""
+
+    task_key: Hash32
+    place: Place
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PerformerLoad:
     """One keeper's tasks by how they stand; `replaced` counts its assignments that ended without a performance.
@@ -114,8 +130,8 @@ class Tasks(Protocol):
         """Return the tasks without a final status, oldest first."""
         ...
 
-    async def list_workable(self, now: int, *, limit: int) -> Sequence[Task]:
-        """Return the tasks that wait for the engine, higher priority first, then the oldest.
+    async def list_workable(self, now: int, *, after: Place | None, limit: int) -> Sequence[WorkableTask]:
+        """Return the tasks that wait for the engine, ascending by their places, beyond `after`.
 
         That are those CREATED or ASSIGNED, and those taken on whose `deadline_at` ≤ now.
         """

@@ -83,9 +83,12 @@ UNION ALL
 {task} WHERE t.status IN ('acknowledged', 'performed')
 
 -- name: workable_tasks
-{task} WHERE t.status IN ('created', 'assigned')
+SELECT t.priority, t.task_id, t.task_key FROM tasks t
+WHERE t.status IN ('created', 'assigned') AND (t.priority, t.task_id) > (:priority, :task_id)
 UNION ALL
-{task} WHERE t.status IN ('acknowledged', 'performed') AND t.deadline_at <= :now
+SELECT t.priority, t.task_id, t.task_key FROM tasks t
+WHERE t.status IN ('acknowledged', 'performed') AND t.deadline_at <= :now
+    AND (t.priority, t.task_id) > (:priority, :task_id)
 ORDER BY priority, task_id LIMIT :limit
 
 -- name: dead_tasks
