@@ -52,6 +52,10 @@ async def not_know_the_trigger(heard: Heard[AssignTask]) -> Reply:
     return answer(heard, is_accepted=False, code="trigger_unknown")
 
 
+async def be_expired(heard: Heard[AssignTask]) -> Reply:
+    return answer(heard, is_accepted=False, code="expired")
+
+
 async def be_silent(heard: Heard[AssignTask]) -> Reply:
     raise RecoverableError("killed while it worked on the answer")
 

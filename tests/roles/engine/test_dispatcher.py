@@ -12,8 +12,10 @@ from tests.roles.engine.staging import (
     Handler,
     accept,
     be_busy,
+    be_expired,
     be_silent,
     dispatcher,
+    not_know_the_trigger,
     refuse,
     say_something_else,
     stage,
@@ -242,22 +244,56 @@ async def test_run_when_the_performer_has_told_no_peer_id_then_the_next_is_asked
         assert row.status is AssignmentStatus.UNREACHABLE
 
 
-async def test_run_when_the_elected_is_busy_then_it_is_asked_again_until_its_time_is_over(tmp_path: Path) -> None:
+@pytest.mark.parametrize("handler", [be_busy, not_know_the_trigger])
+async def test_run_when_the_elected_says_not_now_then_it_is_asked_again_in_the_same_attempt_until_it_says_yes(
+    tmp_path: Path, handler: Handler
+) -> None:
     async with stage(tmp_path) as it, running(dispatcher(it.engine).run()):
-        it.set(0, be_busy)
+        it.set(0, handler)
         await it.scene.pass_time(4)
         assert set(it.performers()) == {it.ranks[0]}
         assert 3 <= len(it.orders) <= 6
+        assert ((await it.task()).status, (await it.task()).attempt) == (TaskStatus.ASSIGNED, 1)
+        (row,) = await it.engine.store.assignments.list_by_task(KEY)
+        assert (row.status, row.reason.partition(":")[2]) == (AssignmentStatus.SENT, " as the test says")
         it.set(0, accept)
         await it.scene.pass_time(2)
         assert set(it.performers()) == {it.ranks[0]}
-        assert (await it.task()).status is TaskStatus.ACKNOWLEDGED
-        assert (await it.task()).attempt == 1
+        assert ((await it.task()).status, (await it.task()).attempt) == (TaskStatus.ACKNOWLEDGED, 1)
+        (row,) = await it.engine.store.assignments.list_by_task(KEY)
+        assert (row.status, row.reason) == (AssignmentStatus.ACKNOWLEDGED, "")
 
 
-async def test_run_when_the_elected_stays_busy_then_the_next_takes_over_at_the_deadline(tmp_path: Path) -> None:
+@pytest.mark.parametrize("handler", [be_busy, not_know_the_trigger])
+async def test_run_when_the_elected_says_not_now_for_ever_then_the_next_takes_over_at_the_deadline(
+    tmp_path: Path, handler: Handler
+) -> None:
     async with stage(tmp_path) as it, running(dispatcher(it.engine).run()):
-        it.set(0, be_busy)
-        await it.scene.pass_time(ATTEMPT_S + 3)
+        it.set(0, handler)
+        await it.scene.pass_time(ATTEMPT_S - 2)
+        assert set(it.performers()) == {it.ranks[0]}
+        await it.scene.pass_time(4)
         assert it.performers()[-1] == it.ranks[1]
-        assert (await it.task()).attempt == 2
+        assert ((await it.task()).status, (await it.task()).attempt) == (TaskStatus.ACKNOWLEDGED, 2)
+
+
+@pytest.mark.parametrize("handler", [accept, be_expired])
+async def test_run_when_it_is_back_after_an_unguarded_orders_time_then_the_performer_says_whether_it_took_it(
+    tmp_path: Path, handler: Handler
+) -> None:
+    async with stage(tmp_path, body=UNGUARDED) as it:
+        it.set(0, be_busy)
+        async with running(dispatcher(it.engine).run()):
+            await it.scene.settle()
+        it.set(0, handler)  # it took the order on with its next answer, which the engine was killed before, or did not
+        it.engine = await it.scene.restarted(it.engine)
+        await it.scene.clock.advance(ATTEMPT_S + 1)
+        await it.come_online(0, 1, 2, 3)
+        async with running(dispatcher(it.engine).run()):
+            await it.scene.pass_time(2)
+        if handler is accept:
+            assert set(it.performers()) == {it.ranks[0]}
+            assert (await it.task()).status is TaskStatus.UNKNOWN
+        else:
+            assert it.performers()[-1] == it.ranks[1]
+            assert ((await it.task()).status, (await it.task()).attempt) == (TaskStatus.ACKNOWLEDGED, 2)
