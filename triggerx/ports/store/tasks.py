@@ -7,7 +7,7 @@ from typing import Protocol
 
 from triggerx.core.canonical import Json
 from triggerx.core.job import JobId, TaskDefinition
-from triggerx.core.task import SignedAssignment, Task, TaskId
+from triggerx.core.task import SignedAssignment, Task, TaskId, TaskStatus
 from triggerx.evm.hub import Firing
 from triggerx.evm.types import Address, Hash32
 
@@ -114,8 +114,12 @@ class Tasks(Protocol):
         """Return a job's tasks, oldest first."""
         ...
 
-    async def count_by_job(self, job_id: JobId) -> int:
-        """Return how many tasks of a job have run or may still run: all but FAILED and REJECTED."""
+    async def count_by_status(self, job_id: JobId) -> dict[TaskStatus, int]:
+        """Return how many tasks of a job have each status; those that none has are left out."""
+        ...
+
+    async def last_dead(self, job_id: JobId) -> Task | None:
+        """Return a job's newest task that is FAILED, REJECTED or UNKNOWN."""
         ...
 
     async def list_by_owner(self, owner: Address, *, limit: int) -> Sequence[Task]:

@@ -77,10 +77,14 @@ class TaskQueries:
         """Return a job's tasks."""
         return _tasks(await self._session.fetch_all("tasks_of_job", job_id=str(job_id)))
 
-    async def count_by_job(self, job_id: JobId) -> int:
-        """Return how many of a job's tasks have run or may still run."""
-        row = await self._session.fetch_one("count_tasks_of_job", job_id=str(job_id))
-        return 0 if row is None else row.integer("tasks")
+    async def count_by_status(self, job_id: JobId) -> dict[TaskStatus, int]:
+        """Return how many tasks of a job have each status."""
+        rows = await self._session.fetch_all("count_tasks_of_job", job_id=str(job_id))
+        return {TaskStatus(row.text("status")): row.integer("tasks") for row in rows}
+
+    async def last_dead(self, job_id: JobId) -> Task | None:
+        """Return a job's newest task that did not succeed."""
+        return _task_or_none(await self._session.fetch_one("last_dead_task_of_job", job_id=str(job_id)))
 
     async def list_by_owner(self, owner: Address, *, limit: int) -> Sequence[Task]:
         """Return the tasks of an owner's jobs."""
