@@ -29,7 +29,7 @@ class TaskStatus(StrEnum):
     REJECTED = "rejected"
     FAILED = "failed"
     UNKNOWN = "unknown"
-    """Unguarded, taken on, and then not attested: it may have happened, and nobody else may try."""
+    """It may have happened: unguarded, taken on and not attested; or attested by less power than its job demands."""
 
 
 NOT_ANNOUNCED = "the performer took an unguarded task on and fell silent"
@@ -161,6 +161,8 @@ class ChainTaskDecided:
     tp_signature: bytes
     ta_signature: bytes
     now_ms: int
+    shortfall: str = ""
+    """Why an approval is not enough for the job's security, which the contract does not know."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -352,9 +354,13 @@ def _decided(task: Task, event: ChainTaskDecided) -> Step:
 
     A task has as many documents as performers announced one: the approval of one stands, whatever became of others.
     """
-    if task.status is TaskStatus.ATTESTED or (task.status is TaskStatus.REJECTED and not event.is_approved):
+    if task.status is TaskStatus.ATTESTED or (task.status in DEAD and task.is_approved is event.is_approved is False):
         return Step(state=task)
-    status = TaskStatus.ATTESTED if event.is_approved else TaskStatus.REJECTED
+    if task.is_approved and (not event.is_approved or event.submission_tx_hash == task.task_submission_tx_hash):
+        return Step(state=task)
+    status, error = TaskStatus.REJECTED, "the attesters rejected it"
+    if event.is_approved:
+        status, error = (TaskStatus.UNKNOWN if event.shortfall else TaskStatus.ATTESTED), event.shortfall
     ended = replace(
         task,
         status=status,
@@ -368,8 +374,8 @@ def _decided(task: Task, event: ChainTaskDecided) -> Step:
         tp_signature=event.tp_signature,
         ta_signature=event.ta_signature,
         is_approved=event.is_approved,
-        is_successful=event.is_approved,
+        is_successful=status is TaskStatus.ATTESTED,
         attested_at_ms=event.now_ms,
-        task_error="" if event.is_approved else "the attesters rejected it",
+        task_error=error,
     )
     return Step(state=ended, effects=(ReportTaskEnded(status=status),))

@@ -65,6 +65,8 @@ def decided(*, is_approved: bool, number: int = 7) -> ChainTaskDecided:
 
 
 APPROVED, REJECTED = decided(is_approved=True), decided(is_approved=False)
+WEAKLY = replace(APPROVED, shortfall="attested below the job's security 2: 70 of 100 voting power, 5/6 is demanded")
+AGAIN = replace(APPROVED, submission_tx_hash=keccak256(b"another submission"))
 
 
 def new_task(*, is_guarded: bool = True) -> Task:
@@ -115,6 +117,12 @@ def after(*inputs: TaskInput, is_guarded: bool = True) -> Task:
         ((ASSIGNED, ACKNOWLEDGED, OVER, REJECTED), False, TaskStatus.REJECTED),
         ((REJECTED, APPROVED), True, TaskStatus.ATTESTED),
         ((APPROVED, REJECTED), True, TaskStatus.ATTESTED),
+        ((WEAKLY,), True, TaskStatus.UNKNOWN),
+        ((WEAKLY, REJECTED), True, TaskStatus.UNKNOWN),
+        ((WEAKLY, RETRIED), True, TaskStatus.CREATED),
+        ((WEAKLY, RETRIED, AGAIN), True, TaskStatus.ATTESTED),
+        ((REJECTED, WEAKLY), True, TaskStatus.UNKNOWN),
+        ((APPROVED, WEAKLY), True, TaskStatus.ATTESTED),
         ((REJECTED, RETRIED), True, TaskStatus.CREATED),
         ((ASSIGNED, ACKNOWLEDGED, OVER, RETRIED), False, TaskStatus.CREATED),
         ((ASSIGNED, RETRIED), True, TaskStatus.ASSIGNED),
@@ -194,6 +202,13 @@ def test_transition_when_the_chain_decides_then_every_column_of_the_submission_i
     assert step.effects == (ReportTaskEnded(status=TaskStatus.ATTESTED),)
     assert (task.task_number, task.task_attester_ids, task.is_approved) == (7, (1, 2, 3), True)
     assert (task.task_error, task.deadline_at, task.attested_at_ms) == ("", None, APPROVED.now_ms)
+
+
+def test_transition_when_an_approval_is_too_weak_for_the_job_then_the_task_says_so_and_is_no_success() -> None:
+    task = after(ASSIGNED, ACKNOWLEDGED, PERFORMED, WEAKLY)
+    assert (task.is_approved, task.is_successful, task.task_error) == (True, False, WEAKLY.shortfall)
+    assert task.task_number == WEAKLY.task_number
+    assert transition(task, APPROVED, attempts_max=ATTEMPTS_MAX) == Step(state=task)  # it is the same submission
 
 
 @pytest.mark.parametrize("again", [RETRIED, MINED_AGAIN])
