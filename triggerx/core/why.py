@@ -111,7 +111,10 @@ def _occurrence(stored: LedgerEntry, records: Records) -> Iterator[Finding]:
             text=f"attempt {attempt.number} went to keeper {attempt.performer}: {attempt.status}{reason}",
             at=entry.moment,
         )
-    yield Finding(code=f"task.{task.status.value}", text=_task(task), at=entry.moment)
+    text = _task(task)
+    if entry.reason is Reason.REORGED and task.status in (TaskStatus.CREATED, TaskStatus.ASSIGNED):
+        text = "its task waits for its log to be mined again, some minutes at most"
+    yield Finding(code=f"task.{task.status.value}", text=text, at=entry.moment)
 
 
 _BECAME: Mapping[Outcome, str] = {

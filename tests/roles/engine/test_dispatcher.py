@@ -10,6 +10,7 @@ from tests.roles.engine.staging import (
     ATTEMPTS_MAX,
     KEY,
     Handler,
+    Stage,
     accept,
     be_busy,
     be_expired,
@@ -23,10 +24,11 @@ from tests.roles.engine.staging import (
 from tests.roles.scene import ENGINE_PEER, running
 from tests.unit.core.sample import CHAIN, DUE, ENGINE, HUB, NETWORK, job_body
 from triggerx.core.job import JobBody
-from triggerx.core.task import TaskStatus
+from triggerx.core.task import OwnerRetried, Task, TaskStatus
 from triggerx.core.validation import signer_of
 from triggerx.evm.hub import assignment_digest
 from triggerx.evm.types import ChainId
+from triggerx.moves import move_task
 from triggerx.ports.store.tasks import AssignmentStatus
 
 UNGUARDED = job_body(is_guarded=False)
@@ -297,3 +299,35 @@ async def test_run_when_it_is_back_after_an_unguarded_orders_time_then_the_perfo
         else:
             assert it.performers()[-1] == it.ranks[1]
             assert ((await it.task()).status, (await it.task()).attempt) == (TaskStatus.ACKNOWLEDGED, 2)
+
+
+async def test_run_when_a_dead_letter_is_retried_then_just_one_more_performer_tries_it(tmp_path: Path) -> None:
+    async with stage(tmp_path) as it:
+        for rank in range(4):
+            it.set(rank, refuse)
+        async with running(dispatcher(it.engine).run()):
+            for more in range(2):
+                await it.scene.pass_time(2)
+                task = await it.task()
+                assert (task.status, task.attempt) == (TaskStatus.FAILED, ATTEMPTS_MAX + more)
+                (dead,) = await it.engine.store.tasks.list_dead(None, limit=9)
+                assert dead == task
+                await retry(it, task)
+            await it.scene.pass_time(2)
+            assert (await it.task()).attempt == ATTEMPTS_MAX + 2
+            it.set((ATTEMPTS_MAX + 2) % 4, accept)
+            await retry(it, await it.task())
+            await it.scene.pass_time(1)
+        task = await it.task()
+        assert (task.status, task.attempt) == (TaskStatus.ACKNOWLEDGED, ATTEMPTS_MAX + 3)
+        attempts = [sent.assignment.assignment.attempt for _, sent in it.orders]
+        assert attempts == list(range(1, ATTEMPTS_MAX + 4))
+        assert it.performers() == [it.ranks[(attempt - 1) % 4] for attempt in attempts]
+
+
+async def retry(it: Stage, task: Task) -> None:
+    """What the API does for the task's owner."""
+    async with it.engine.store.transaction() as queries:
+        events = await move_task(queries, task, OwnerRetried(), attempts_max=0, now_ms=it.scene.clock.now_ms())
+    for event in events:
+        await it.engine.services.bus.publish(event)
