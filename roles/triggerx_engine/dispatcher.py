@@ -133,7 +133,7 @@ class Dispatcher:
         Only a guarded task is taken from somebody who did not answer. Who was asked for another one says at the end
         of its time whether it had taken it on.
         """
-        if job.body.is_guarded:
+        if task.is_guarded:
             standing = await self._footing.newest(task, job)
             if standing is None:
                 return False
@@ -189,7 +189,7 @@ class Dispatcher:
         event: TaskInput
         if status is AssignmentStatus.ACKNOWLEDGED:
             event = PeerAcknowledged(attempt=order.attempt)
-        elif job.body.is_guarded or is_certain or (is_first and status is AssignmentStatus.UNREACHABLE):
+        elif task.is_guarded or is_certain or (is_first and status is AssignmentStatus.UNREACHABLE):
             event = PeerRefused(attempt=order.attempt, reason=reason)
         else:  # it may have been taken on, now or before a restart, and no hub keeps a second performer from doing it
             event = PeerSilent(attempt=order.attempt)
@@ -216,11 +216,16 @@ class Dispatcher:
             return AssignmentStatus.SILENT, f"silent: {error}", False
         if not isinstance(reply, TaskAnswer) or (reply.task_key, reply.attempt) != (task.task_key, attempt):
             return AssignmentStatus.SILENT, f"keeper {checksum(performer)} answered something else", False
-        if not reply.is_accepted and reply.code in NOT_NOW:
+        if not reply.is_accepted and reply.code in NOT_NOW and not self._is_over(signed):
             raise NotNow(f"{reply.code}: {reply.message}")
         if not reply.is_accepted:
             return AssignmentStatus.REFUSED, f"{reply.code}: {reply.message}", True
         return AssignmentStatus.ACKNOWLEDGED, "", True
+
+    def _is_over(self, signed: SignedAssignment) -> bool:
+        """Whether an order's deadline has passed, so that a "not now" is a no."""
+        deadline_at = signed.assignment.not_after + self._services.network.timing.announce_grace_s
+        return self._services.clock.now() >= deadline_at
 
     def _check_connected(self) -> None:
         """Raise `EverythingWaits` while this engine is cut off: it would use up attempts and learn about nobody."""

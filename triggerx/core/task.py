@@ -129,7 +129,7 @@ class PeerSilent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockDeadlinePassed:
-    """The present attempt's deadline is over."""
+    """The present attempt's deadline is over; of an unguarded task it counts only once the order was taken on."""
 
     attempt: int
     now: int
@@ -303,8 +303,10 @@ def _assigned(task: Task, event: EngineAssigned) -> Step:
 def _deadline(task: Task, event: ClockDeadlinePassed, attempts_max: int) -> Step:
     if event.attempt != task.attempt or task.deadline_at is None or event.now < task.deadline_at:
         return Step(state=task)
+    if task.status is TaskStatus.ASSIGNED and not task.is_guarded:
+        return Step(state=task)  # whether it was taken on, its performer alone can say
     was_performed = task.status is TaskStatus.PERFORMED
-    if task.is_guarded or task.status not in (TaskStatus.ACKNOWLEDGED, TaskStatus.PERFORMED):
+    if task.is_guarded:
         # An action that was announced is never done again: whoever is next finds it done, and announces it anew.
         silent = task.task_error or "the performer was silent"
         return _next(replace(task, task_error=NOT_ATTESTED if was_performed else silent), attempts_max)

@@ -1,5 +1,6 @@
 """The dispatcher: who is elected gets the order, who does not deliver is replaced, and never is anything done twice."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,10 +27,12 @@ from tests.unit.core.sample import CHAIN, DUE, ENGINE, HUB, NETWORK, job_body
 from triggerx.core.job import JobBody
 from triggerx.core.task import OwnerRetried, Task, TaskStatus
 from triggerx.core.validation import signer_of
+from triggerx.events import TaskChanged
 from triggerx.evm.hub import assignment_digest
 from triggerx.evm.types import ChainId
 from triggerx.moves import move_task
-from triggerx.ports.store.tasks import AssignmentStatus
+from triggerx.ports.store.tasks import AssignmentStatus, Place, WorkableTask
+from triggerx_engine.agenda import READ_PAUSE_S
 
 UNGUARDED = job_body(is_guarded=False)
 
@@ -266,11 +269,12 @@ async def test_run_when_the_elected_says_not_now_then_it_is_asked_again_in_the_s
         assert (row.status, row.reason) == (AssignmentStatus.ACKNOWLEDGED, "")
 
 
+@pytest.mark.parametrize("body", [job_body(), UNGUARDED])
 @pytest.mark.parametrize("handler", [be_busy, not_know_the_trigger])
 async def test_run_when_the_elected_says_not_now_for_ever_then_the_next_takes_over_at_the_deadline(
-    tmp_path: Path, handler: Handler
+    tmp_path: Path, handler: Handler, body: JobBody
 ) -> None:
-    async with stage(tmp_path) as it, running(dispatcher(it.engine).run()):
+    async with stage(tmp_path, body=body) as it, running(dispatcher(it.engine).run()):
         it.set(0, handler)
         await it.scene.pass_time(ATTEMPT_S - 2)
         assert set(it.performers()) == {it.ranks[0]}
@@ -331,3 +335,27 @@ async def retry(it: Stage, task: Task) -> None:
         events = await move_task(queries, task, OwnerRetried(), attempts_max=0, now_ms=it.scene.clock.now_ms())
     for event in events:
         await it.engine.services.bus.publish(event)
+
+
+async def test_run_when_events_come_by_the_hundred_then_the_store_is_not_read_for_each(tmp_path: Path) -> None:
+    async with stage(tmp_path) as it:
+        reads = 0
+        read = it.engine.store.tasks.list_workable
+
+        async def counted(now: int, *, after: Place | None, limit: int) -> Sequence[WorkableTask]:
+            nonlocal reads
+            reads += 1
+            return await read(now, after=after, limit=limit)
+
+        it.engine.store.tasks.list_workable = counted  # type: ignore[method-assign]  # counts, and asks the true one
+        async with running(dispatcher(it.engine).run()):
+            await it.scene.settle()
+            for number in range(500):
+                status = TaskStatus.CREATED if number % 2 else TaskStatus.ATTESTED
+                await it.engine.services.bus.publish(TaskChanged(KEY, status))
+                if number % 50 == 0:
+                    await it.scene.settle(2)
+            await it.scene.settle()
+            await it.scene.clock.advance(READ_PAUSE_S)
+            await it.scene.settle()
+        assert 2 <= reads <= 3

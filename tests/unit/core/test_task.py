@@ -100,7 +100,7 @@ def after(*inputs: TaskInput, is_guarded: bool = True) -> Task:
         ((ASSIGNED, REFUSED), False, TaskStatus.CREATED),
         ((ASSIGNED, TOO_EARLY), True, TaskStatus.ASSIGNED),
         ((ASSIGNED, OVER), True, TaskStatus.CREATED),
-        ((ASSIGNED, OVER), False, TaskStatus.CREATED),
+        ((ASSIGNED, OVER), False, TaskStatus.ASSIGNED),
         ((ASSIGNED, ACKNOWLEDGED, TOO_EARLY), False, TaskStatus.ACKNOWLEDGED),
         ((ASSIGNED, ACKNOWLEDGED, OVER), True, TaskStatus.CREATED),
         ((ASSIGNED, ACKNOWLEDGED, OVER), False, TaskStatus.UNKNOWN),
