@@ -7,9 +7,11 @@ taken from the canonical range alone, so none is left out and none counts twice.
 
 import asyncio
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final, NoReturn
 
 from triggerx.core.errors import InvalidInput, RecoverableError
+from triggerx.core.followers import chain_follower
 from triggerx.core.job import JobStatus
 from triggerx.core.ledger import NewEntry, Outcome
 from triggerx.core.task import ChainLogMinedAgain
@@ -21,6 +23,7 @@ from triggerx.ports.chain import Block, BlockRange, Chain, Receipt
 from triggerx.ports.store import Queries
 from triggerx.ports.store.jobs import TriggerKind
 from triggerx.role import Services, WakeUp
+from triggerx.triggers.block_logs import blocks_of
 from triggerx.triggers.ordinals import ordinal_in, ordinals
 from triggerx_engine.catch_up import CatchUp
 from triggerx_engine.event_jobs import EventJobs, Occurred, entry_of, mined_again, withdrawn
@@ -30,6 +33,7 @@ from triggerx_engine.shelf import set_aside
 from triggerx_engine.views import Views
 
 WINDOW_BLOCKS: Final = 256  # kept to notice a reorg by after a restart, as many as the follower itself remembers
+BEGIN_BLOCKS: Final = 64  # known from the start: deeper than the reorgs of any chain that is in use
 ENTRIES_PER_TRANSACTION: Final = 1_000  # a flood is entered in pieces, each some ten milliseconds
 CONFIRMATIONS: Final = 1  # on a chain that the network's file says nothing about
 RETRY_S: Final = 2.0  # after a chain did not answer; its client has tried every endpoint by then
@@ -45,7 +49,7 @@ class ChainWatcher:
         self._views = views
         self._chain_id = chain_id
         self._chain: Chain = services.chain(chain_id)
-        self._name = f"engine.chain.{chain_id}"
+        self._name = chain_follower(chain_id)
         self._poll_s = poll_s
         self._log = services.log.bind(loop=self._name)
         self._jobs = EventJobs(chain_id, confirmations=CONFIRMATIONS if confirmations is None else confirmations)
@@ -76,10 +80,10 @@ class ChainWatcher:
     async def _follow(self) -> None:
         known = list(await self._services.store.blocks.window(self._name))
         if not known or not self._jobs.is_any_covered:
-            head = await self._chain.head()
+            newest = await self._newest_blocks()
             async with self._services.store.transaction() as queries:
-                await queries.blocks.move(self._name, dropped=known, added=[head], keep=WINDOW_BLOCKS)
-            known = [head]
+                await queries.blocks.move(self._name, dropped=known, added=newest, keep=WINDOW_BLOCKS)
+            known = newest
         await self._catch_up.run(covered_to=known[-1].number)
         ranges = self._chain.canonical_ranges(self._jobs.wanted, known=known, start_block=known[-1].number + 1)
         async for found in ranges:
@@ -89,6 +93,15 @@ class ChainWatcher:
             await self._catch_up.run(covered_to=found.blocks[-1].number)
             if not self._has_work:
                 return
+
+    async def _newest_blocks(self) -> list[Block]:
+        """The head and the blocks under it: with it alone known, a reorg of one block would leave nothing to go on."""
+        head = await self._chain.head()
+        numbers = range(max(0, head.number - BEGIN_BLOCKS + 1), head.number + 1)
+        blocks = list((await blocks_of(self._chain, numbers)).values())
+        if blocks[-1] != head or any(above.parent_hash != below.hash for below, above in pairwise(blocks)):
+            raise RecoverableError(f"chain {self._chain_id} was reorganised while its newest blocks were read")
+        return blocks
 
     async def take(self, found: BlockRange) -> None:
         """Take one range in, and let go what it confirms."""

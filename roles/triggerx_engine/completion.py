@@ -9,9 +9,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, NoReturn
 
 from triggerx.core.canonical import Json
-from triggerx.core.job import JobStatus
+from triggerx.core.followers import chain_follower, views_follower
+from triggerx.core.job import ConditionTrigger, JobStatus, TimeTrigger
 from triggerx.core.task import DEAD, FINAL, Task, TaskStatus
+from triggerx.core.terms import JobTerms
 from triggerx.events import JobChanged, TaskEnded
+from triggerx.evm.types import ChainId
 from triggerx.ports.store.jobs import IdleJob
 from triggerx.role import Services, WakeUp
 
@@ -19,6 +22,40 @@ JOBS_PER_READ: Final = 500  # bounds a page to some ten milliseconds
 LOOK_PAUSE_S: Final = 0.2  # tasks end by the hundred in a second; nobody waits for a job's end more closely
 Page = Callable[[int, int], Awaitable[Sequence[IdleJob]]]
 """Reads at most so many jobs (second) beyond a number (first)."""
+SEEN_WITHIN_S: Final = 86_400  # a chain that is away for longer holds no job open: its owner should hear of the end
+
+
+class Unseen:
+    """Which jobs' time frames are over, while blocks of it were not handled yet; for one look, at `now`."""
+
+    def __init__(self, services: Services, now: int) -> None:
+        self._store = services.store
+        self._now = now
+        self._handled: dict[tuple[ChainId, bool], int] = {}
+
+    async def of(self, numbers: Sequence[int]) -> frozenset[int]:
+        """Return those jobs of which something that happened in their time may not be in the ledger yet."""
+        terms = await self._store.jobs.terms(numbers) if numbers else ()
+        return frozenset([each.number for each in terms if not await self._is_seen(each)])
+
+    async def _is_seen(self, terms: JobTerms) -> bool:
+        trigger = terms.trigger
+        if isinstance(trigger, TimeTrigger) or trigger.chain_id is None:
+            return True
+        if self._now > terms.expires_at + SEEN_WITHIN_S:
+            return True
+        place = trigger.chain_id, isinstance(trigger, ConditionTrigger)
+        if place not in self._handled:
+            self._handled[place] = await self._handled_until(*place)
+        return self._handled[place] > terms.expires_at
+
+    async def _handled_until(self, chain_id: ChainId, is_by_view: bool) -> int:
+        """Return the second of the newest block that was handled; 0 where there is none."""
+        blocks = await self._store.blocks.window(chain_follower(chain_id))
+        if is_by_view:
+            cursor = await self._store.cursors.get(views_follower(chain_id))
+            blocks = [block for block in blocks if cursor is not None and block.number <= cursor.number]
+        return max((block.timestamp for block in blocks), default=0)
 
 
 class Completion:
@@ -41,6 +78,7 @@ class Completion:
     async def look(self) -> None:
         """End what is over: time jobs off the schedule, jobs that do not recur and have run, jobs out of time."""
         jobs, now = self._services.store.jobs, self._services.clock.now()
+        unseen = Unseen(self._services, now)
         await self._end_all(
             lambda after, limit: jobs.list_unscheduled(after=after, limit=limit),
             lambda job: job.reason or "its time frame is over",
@@ -52,13 +90,17 @@ class Completion:
         await self._end_all(
             lambda after, limit: jobs.list_expired(now, after=after, limit=limit),
             lambda job: "its time frame is over",
+            unseen=unseen,
         )
 
-    async def _end_all(self, read: Page, reason_of: Callable[[IdleJob], str]) -> None:
-        """End what can end; those that have an occurrence still to be decided about are passed over."""
+    async def _end_all(self, read: Page, reason_of: Callable[[IdleJob], str], *, unseen: Unseen | None = None) -> None:
+        """End what can end; those that have an occurrence still to be decided about, or unseen, are passed over."""
         page = await read(0, JOBS_PER_READ)
         while page:
-            waiting = await self._services.store.ledger.waiting([job.number for job in page])
+            numbers = [job.number for job in page]
+            waiting = await self._services.store.ledger.waiting(numbers)
+            if unseen is not None:
+                waiting |= await unseen.of([number for number in numbers if number not in waiting])
             for job in page:
                 if job.number not in waiting:
                     await self._end(job, reason_of(job))
