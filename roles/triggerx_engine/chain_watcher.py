@@ -13,10 +13,12 @@ from typing import Final, NoReturn
 from triggerx.core.errors import InvalidInput, RecoverableError
 from triggerx.core.followers import chain_follower
 from triggerx.core.job import JobStatus
-from triggerx.core.ledger import NewEntry
+from triggerx.core.ledger import NewEntry, Outcome
+from triggerx.core.task import ChainLogMinedAgain
 from triggerx.core.terms import JobTerms
-from triggerx.events import JobChanged, JobCreated
+from triggerx.events import Event, JobChanged, JobCreated
 from triggerx.evm.types import ChainId, Hash32
+from triggerx.moves import move_task
 from triggerx.ports.chain import Block, BlockRange, Chain, Receipt
 from triggerx.ports.store import Queries
 from triggerx.ports.store.jobs import TriggerKind
@@ -109,7 +111,8 @@ class ChainWatcher:
         occurred = await self._occurred(found)
         for start in range(0, len(occurred), ENTRIES_PER_TRANSACTION):
             async with services.store.transaction() as queries:
-                await self._enter(queries, occurred[start : start + ENTRIES_PER_TRANSACTION])
+                events = await self._enter(queries, occurred[start : start + ENTRIES_PER_TRANSACTION])
+            await self._publish(events)
         async with services.store.transaction() as queries:
             await queries.blocks.move(self._name, dropped=found.dropped, added=found.blocks, keep=WINDOW_BLOCKS)
         if occurred:
@@ -150,8 +153,11 @@ class ChainWatcher:
                 places |= _places_in(receipt)
         return places
 
-    async def _enter(self, queries: Queries, occurred: Sequence[Occurred]) -> None:
-        """Write entries; one whose firing is known is put back where a reorg had moved or dropped it."""
+    async def _enter(self, queries: Queries, occurred: Sequence[Occurred]) -> list[Event]:
+        """Write entries; one whose firing is known is put back where a reorg had moved or dropped it.
+
+        Returns what to tell the bus after the commit.
+        """
         now_ms = self._services.clock.now_ms()
         numbers = sorted({each.number for each in occurred})
         terms = {each.number: each for each in await queries.jobs.terms(numbers)}
@@ -162,18 +168,28 @@ class ChainWatcher:
             if entry is not None:
                 fresh[entry.task_key] = entry
         known = {each.entry.task_key: each for each in await queries.ledger.by_keys(list(fresh))}
-        moved = [
-            again
-            for key, stored in known.items()
-            if (again := mined_again(stored, fresh[key], now_ms=now_ms)) is not None
-        ]
+        moved: list[NewEntry] = []
+        events: list[Event] = []
+        for key, stored in known.items():
+            task = await queries.tasks.by_key(key) if stored.outcome is Outcome.WITHDRAWN else None
+            if task is not None:  # it had fired, and was given up when its log did not come back
+                events += await move_task(queries, task, ChainLogMinedAgain(), attempts_max=0, now_ms=now_ms)
+            again = mined_again(stored, fresh[key], had_fired=task is not None, now_ms=now_ms)
+            if again is not None:
+                moved.append(again)
         await queries.ledger.put_back(moved)
         await queries.ledger.add_many([entry for key, entry in fresh.items() if key not in known])
+        return events
+
+    async def _publish(self, events: Sequence[Event]) -> None:
+        for event in events:
+            await self._services.bus.publish(event)
 
     async def _caught_up(self, occurred: Sequence[Occurred], terms: JobTerms, block_number: int) -> None:
         async with self._services.store.transaction() as queries:
-            await self._enter(queries, occurred)
+            events = await self._enter(queries, occurred)
             await queries.jobs.set_watched_from(terms.number, block_number)
+        await self._publish(events)
         await self._queue.release_confirmed(self._chain_id, head=block_number - 1)
 
     async def _refresh(self) -> None:

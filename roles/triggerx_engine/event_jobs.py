@@ -107,14 +107,15 @@ def withdrawn(stored: LedgerEntry, *, now_ms: int) -> NewEntry | None:
     return replace(stored.entry, outcome=Outcome.WITHDRAWN, reason=Reason.REORGED, detail=detail, decided_at_ms=now_ms)
 
 
-def mined_again(stored: LedgerEntry, fresh: NewEntry, *, now_ms: int) -> NewEntry | None:
+def mined_again(stored: LedgerEntry, fresh: NewEntry, *, had_fired: bool, now_ms: int) -> NewEntry | None:
     """Return what an entry becomes when its log is seen in `fresh`'s block; None when it was known to lie there.
 
-    A log mined again is the same firing: what had fired stays fired, whatever waited waits anew in its new block.
+    A log mined again is the same firing: what had fired stays fired, also where it was withdrawn in between
+    (`had_fired`), and whatever waited waits anew in its new block.
     """
     if stored.entry.evidence == fresh.evidence and stored.entry.reason is not Reason.REORGED:
         return None
-    if stored.outcome is Outcome.FIRED:
+    if stored.outcome is Outcome.FIRED or had_fired:
         again = replace(fresh, outcome=Outcome.FIRED, reason=Reason.NONE, ready_block=None)
         return replace(again, detail="a reorg moved its log to another block after it had fired", decided_at_ms=now_ms)
     return fresh
