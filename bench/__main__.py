@@ -12,6 +12,12 @@ from bench.report import as_document, print_table
 
 # Each module has `measure(is_quick)`; it is imported only when it is asked for.
 FIGURES: Final = {
+    "P1": "bench.p01_due",
+    "P2": "bench.p02_lateness",
+    "P3": "bench.p03_logs",
+    "P4": "bench.p04_requests",
+    "P5B": "bench.p05b_events",
+    "P8": "bench.p08_conditions",
     "P9": "bench.p09_attestation",
     "P10": "bench.p10_footprint",
     "P11": "bench.p11_latency",

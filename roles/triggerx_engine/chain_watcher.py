@@ -24,10 +24,10 @@ from triggerx.ports.store import Queries
 from triggerx.ports.store.jobs import TriggerKind
 from triggerx.role import Services, WakeUp
 from triggerx.triggers.block_logs import blocks_of
-from triggerx.triggers.ordinals import ordinal_in, ordinals
+from triggerx.triggers.ordinals import ordinals
 from triggerx_engine.catch_up import CatchUp
 from triggerx_engine.event_jobs import EventJobs, Occurred, entry_of, mined_again, withdrawn
-from triggerx_engine.job_feed import JobFeed
+from triggerx_engine.job_feed import PUTS_AT_ONCE, JobFeed
 from triggerx_engine.queue import Queue
 from triggerx_engine.shelf import set_aside
 from triggerx_engine.views import Views
@@ -159,11 +159,9 @@ class ChainWatcher:
         Returns what to tell the bus after the commit.
         """
         now_ms = self._services.clock.now_ms()
-        numbers = sorted({each.number for each in occurred})
-        terms = {each.number: each for each in await queries.jobs.terms(numbers)}
         fresh: dict[Hash32, NewEntry] = {}
         for each in occurred:
-            job = terms[each.number]
+            job = self._jobs.terms(each.number)
             entry = entry_of(job, each, confirmations=self._jobs.confirmations(job), now_ms=now_ms)
             if entry is not None:
                 fresh[entry.task_key] = entry
@@ -197,7 +195,9 @@ class ChainWatcher:
         changes = await self._feed.changes()
         for number in changes.gone:
             self._jobs.remove(number)
-        for terms in changes.put:
+        for place, terms in enumerate(changes.put):
+            if place % PUTS_AT_ONCE == 0:
+                await self._services.clock.sleep(0)  # others are waiting, and these may be ten thousand
             try:
                 self._jobs.put(terms)
             except InvalidInput as error:
@@ -212,8 +212,5 @@ class ChainWatcher:
 
 
 def _places_in(receipt: Receipt) -> dict[tuple[Hash32, int], int]:
-    return {
-        (receipt.tx_hash, log.log_index): ordinal
-        for log in receipt.logs
-        if (ordinal := ordinal_in(receipt, log.log_index)) is not None
-    }
+    indexes = sorted(log.log_index for log in receipt.logs)
+    return {(receipt.tx_hash, index): ordinal for ordinal, index in enumerate(indexes)}

@@ -27,6 +27,7 @@ class EventJobs:
         self._chain_id = chain_id
         self._confirmations = confirmations
         self._index = EventIndex()
+        self._terms: dict[int, JobTerms] = {}
         self._uncovered: dict[int, JobTerms] = {}
         self._covered: set[int] = set()
 
@@ -55,7 +56,10 @@ class EventJobs:
         if not isinstance(trigger, EventTrigger) or trigger.chain_id != self._chain_id:
             self.remove(terms.number)
             return
-        self._index.put(terms.number, event_spec(trigger))
+        known = self._terms.get(terms.number)
+        if known is None or known.trigger != trigger:
+            self._index.put(terms.number, event_spec(trigger))
+        self._terms[terms.number] = terms
         if terms.watched_from is not None or terms.number in self._covered:
             self._covered.add(terms.number)
         else:
@@ -64,8 +68,13 @@ class EventJobs:
     def remove(self, number: int) -> None:
         """Watch a job no more."""
         self._index.remove(number)
+        self._terms.pop(number, None)
         self._covered.discard(number)
         self._uncovered.pop(number, None)
+
+    def terms(self, number: int) -> JobTerms:
+        """The terms of a watched job as they were put: usage has moved on, and an entry does not depend on it."""
+        return self._terms[number]
 
     def wanted(self) -> LogFilter:
         """What to ask the chain for."""

@@ -16,7 +16,8 @@ from triggerx.evm.types import ChainId
 from triggerx.ports.store.jobs import TriggerKind
 from triggerx.role import Services
 
-JOBS_PER_READ: Final = 1_000  # bounds a read's memory
+JOBS_PER_READ: Final = 200  # a read holds the loop for some milliseconds
+PUTS_AT_ONCE: Final = 100  # and so does putting so many into an index, which whoever gets them does
 ALL_AGAIN_S: Final = 60.0  # an event of the bus is lost seldom, and the job then waits this long at most
 
 TRIGGERS: Final[Mapping[TriggerKind, type[Trigger]]] = MappingProxyType(

@@ -84,13 +84,13 @@ class Polls:
             turn = self._turns.setdefault(key, Turn())
             if not turn.is_open and turn.due_at <= now:
                 turn.is_open = True
+                turn.due_at = now + self._every_s[key[0]]
                 group.create_task(self._take_turn(key, named, turn), name=f"engine.poll.{key[1]}"[:120])
 
     async def _take_turn(self, key: tuple[type[Source], str], named: Named, turn: Turn) -> None:
-        """Ask once; the next turn is counted from the beginning of this one, so that the distance does not grow."""
+        """Ask once; the next turn is counted from when this one was due, so that waiting in line does not add up."""
         clock, kind = self._services.clock, key[0]
         async with self._slots[kind]:
-            begun = clock.monotonic()
             try:
                 observations = await self._observers[kind](named)
                 turn.pause_s = 0.0
@@ -99,7 +99,7 @@ class Polls:
                 turn.pause_s = min(PAUSE_S_MAX, max(2 * turn.pause_s, self._every_s[kind]))
                 self._log.warning("source failed", source=named[0][0], reason=str(error), again_in_s=turn.pause_s)
             self._hand_on(observations)
-        turn.due_at = begun + self._every_s[kind] + turn.pause_s
+        turn.due_at += turn.pause_s
         turn.is_open = False
 
     async def _fetch(self, named: Named) -> list[Observation]:

@@ -24,7 +24,7 @@ from triggerx.triggers.condition_index import Change, ConditionIndex
 from triggerx.triggers.occurrence import Frame, condition_evidence
 from triggerx.triggers.sources import Source, name_of, source_of
 from triggerx_engine.batch import Batch
-from triggerx_engine.job_feed import JobFeed
+from triggerx_engine.job_feed import PUTS_AT_ONCE, JobFeed
 from triggerx_engine.prices import Prices
 from triggerx_engine.shelf import set_aside
 
@@ -74,7 +74,9 @@ class ConditionJobs:
         changes = await self._feed.changes()
         for number in changes.gone:
             self._remove(number)
-        for terms in changes.put:
+        for place, terms in enumerate(changes.put):
+            if place % PUTS_AT_ONCE == 0:
+                await self._services.clock.sleep(0)  # others are waiting, and these may be a hundred thousand
             try:
                 await self._put(terms)
             except InvalidInput as error:

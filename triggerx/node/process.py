@@ -1,6 +1,7 @@
 """The node as a process: signals stop it cleanly, once; a second one, or a stop that hangs, ends it at once."""
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -16,6 +17,9 @@ STOP_DEADLINE_S: Final = 75.0
 INTERRUPTED: Final = 130
 """The exit status after SIGINT, as shells have it: 128 + 2."""
 _STUCK: Final = 70
+COLLECT_AFTER: Final = (50_000, 20, 100)
+"""Allocations before the garbage collector looks, by generation. With Python's 700 it goes through a range's logs and
+every job that is kept again and again: a third of the engine's time. What it frees are cycles, and we make few."""
 
 
 def run_process(work: Callable[[], Coroutine[Any, Any, None]]) -> int:
@@ -23,11 +27,17 @@ def run_process(work: Callable[[], Coroutine[Any, Any, None]]) -> int:
 
     SIGTERM and SIGINT cancel the work and wait for its clean-up: 0 and 130. What the work raises is raised.
     """
+    collect_seldom()
     watchdog = _new_watchdog()
     try:
         return asyncio.run(_until_signal(work, watchdog))
     finally:
         watchdog.cancel()
+
+
+def collect_seldom() -> None:
+    """Set the garbage collector of this process to look as seldom as a node needs."""
+    gc.set_threshold(*COLLECT_AFTER)
 
 
 async def _until_signal(work: Callable[[], Coroutine[Any, Any, None]], watchdog: threading.Timer) -> int:

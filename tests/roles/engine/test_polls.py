@@ -4,6 +4,8 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from tests.fakes.pages import Pages
 from tests.roles.engine.test_slots import another
 from tests.roles.scene import Node, Scene, open_scene, running
@@ -11,7 +13,9 @@ from tests.unit.core.sample import job_body
 from triggerx.core.job import ConditionTrigger, Job
 from triggerx.core.ledger import Outcome
 from triggerx.events import JobCreated
+from triggerx.ports.fetch import Fetched
 from triggerx.triggers.sources import name_of, source_of
+from triggerx_engine import polls
 from triggerx_engine.polls import Polls
 from triggerx_engine.prices import Prices
 from triggerx_engine.values import ConditionJobs
@@ -94,6 +98,34 @@ async def test_run_when_an_answer_never_comes_then_the_others_are_asked_on_time(
         assert pages.asked.count(stuck) == 1
         assert pages.asked.count(URL) == 5
         assert await edges(node, good) == [(1, Outcome.FIRED)]
+
+
+class SlowPages(Pages):
+    """Each answer takes a while."""
+
+    def __init__(self, scene: Scene, pages: dict[str, bytes | int | Exception], *, answer_s: float) -> None:
+        super().__init__(pages)
+        self._clock = scene.clock
+        self._answer_s = answer_s
+
+    async def get(self, url: str, *, timeout_s: float, bytes_max: int) -> Fetched:
+        await self._clock.sleep(self._answer_s)
+        return await super().get(url, timeout_s=timeout_s, bytes_max=bytes_max)
+
+
+async def test_run_when_sources_wait_for_their_turn_then_each_is_asked_every_second_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(polls, "FETCHES_AT_ONCE", 1)
+    async with open_scene(tmp_path) as scene:
+        node = await scene.engine()
+        urls = [f"https://prices.example/{number}" for number in range(3)]
+        pages = SlowPages(scene, dict.fromkeys(urls, prices("3000")), answer_s=0.25)
+        for number, url in enumerate(urls):
+            await condition_job(scene, node, number, replace(BELOW, source_url=url))
+        async with running(polls_of(node, pages).run()):
+            await scene.pass_time(5)
+        assert {url: pages.asked.count(url) for url in urls} == dict.fromkeys(urls, 5)
 
 
 async def test_run_when_the_job_ends_then_its_address_is_asked_no_more(tmp_path: Path) -> None:

@@ -141,3 +141,32 @@ def test_values_when_too_wide_for_their_types_then_are_refused() -> None:
         replace(FIRING, kind=-1)
     with pytest.raises(ValueError, match="index: expected uint256"):
         Firing.condition(2**256)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"kind": 256},
+        {"kind": -1},
+        {"kind": True},
+        {"kind": 1.0},
+        {"index": 1 << 256},
+        {"index": -1},
+        {"index": False},
+        {"chain_id": 1 << 256},
+        {"chain_id": "1"},
+        {"tx_hash": bytes(31)},
+        {"tx_hash": bytes(33)},
+        {"tx_hash": "0x00"},
+    ],
+)
+def test_firing_when_a_field_does_not_fit_its_solidity_type_then_is_refused_by_name(changes: dict[str, object]) -> None:
+    (name,) = changes
+    with pytest.raises(ValueError, match=f"^{name}: "):
+        Firing(**{"kind": 1, "index": 5, "chain_id": ChainId(0), "tx_hash": Hash32(bytes(32)), **changes})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("job_id", [-1, 1 << 256])
+def test_task_key_when_the_job_id_is_no_word_then_is_refused(job_id: int) -> None:
+    with pytest.raises(ValueError, match="256 bits"):
+        task_key(job_id, FIRING)

@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import os
 import signal
 import subprocess
@@ -8,7 +9,7 @@ import threading
 import pytest
 
 from triggerx.core.errors import RecoverableError, UnrecoverableError
-from triggerx.node.process import run_process
+from triggerx.node.process import COLLECT_AFTER, run_process
 
 STUBBORN = """
 import asyncio, sys
@@ -108,3 +109,16 @@ def test_process_when_the_stop_finds_a_reason_not_to_go_on_then_it_is_raised() -
 
     with pytest.raises(UnrecoverableError, match="damaged"):
         run_process(work)
+
+
+def test_run_process_when_it_runs_then_the_collector_looks_as_seldom_as_is_said() -> None:
+    before, found = gc.get_threshold(), []
+
+    async def work() -> None:
+        found.append(gc.get_threshold())
+
+    try:
+        assert run_process(work) == 0
+    finally:
+        gc.set_threshold(*before)
+    assert found == [COLLECT_AFTER]

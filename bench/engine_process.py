@@ -1,0 +1,25 @@
+"""The engine's event half as a process of its own, to be killed: `python -m bench.engine_process FOLDER RPC_URL`."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from bench.stage import beside, event_loops, stage
+from tests.unit.core.sample import CHAIN
+from triggerx.chains.reads import Reads
+from triggerx.chains.rpc import RpcClient
+from triggerx.node.clock import SystemClock
+
+
+async def main(folder: Path, rpc_url: str) -> None:
+    """Run until killed."""
+    async with (
+        RpcClient([rpc_url], chain_id=CHAIN) as client,
+        stage(folder, {CHAIN: Reads(client, SystemClock())}) as services,
+        beside(*event_loops(services)),
+    ):
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))
