@@ -9,11 +9,10 @@ import pytest
 from tests.roles.engine.test_slots import another
 from tests.roles.scene import Node, Scene, open_scene, running
 from tests.unit.core.sample import BALANCE_ABOVE_100, CHAIN, DUE, PAID, job_body
-from triggerx.core.admission import Ruling
 from triggerx.core.evidence import TimeEvidence
 from triggerx.core.followers import chain_follower, views_follower
 from triggerx.core.job import Job, JobStatus, Trigger
-from triggerx.core.ledger import Outcome, Reason
+from triggerx.core.ledger import Outcome, Reason, Ruling
 from triggerx.core.task import TaskStatus
 from triggerx.events import JobChanged, TaskEnded
 from triggerx.evm.hub import Firing, task_key
