@@ -94,13 +94,16 @@ class ChainWatcher:
         if found.dropped:
             await self._withdraw(found.dropped)
         occurred = await self._occurred(found)
+        services.crash_point("engine.chain.before-entries")
         for start in range(0, len(occurred), ENTRIES_PER_TRANSACTION):
             async with services.store.transaction() as queries:
                 await self._enter(queries, occurred[start : start + ENTRIES_PER_TRANSACTION])
+        services.crash_point("engine.chain.after-entries")
         async with services.store.transaction() as queries:
             await queries.blocks.move(self._name, dropped=found.dropped, added=found.blocks, keep=WINDOW_BLOCKS)
         if occurred:
             self._log.info("events found", block=found.blocks[-1].number, events=len(occurred))
+        services.crash_point("engine.chain.before-release")
         await self._queue.release_confirmed(self._chain_id, head=found.blocks[-1].number)
 
     async def _withdraw(self, dropped: Sequence[Block]) -> None:
@@ -161,6 +164,7 @@ class ChainWatcher:
         async with self._services.store.transaction() as queries:
             await self._enter(queries, occurred)
             await queries.jobs.set_watched_from(terms.number, block_number)
+        self._services.crash_point("engine.chain.after-catch-up")
         await self._queue.release_confirmed(self._chain_id, head=block_number - 1)
 
     async def _refresh(self) -> None:

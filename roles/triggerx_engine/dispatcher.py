@@ -133,7 +133,9 @@ class Dispatcher:
     async def _send(self, task: Task, job: Job, signed: SignedAssignment, *, is_first: bool) -> None:
         """Send the order and note what came of it. Sending it again is harmless: the performer knows it by its key."""
         order = signed.assignment
+        self._services.crash_point("engine.dispatcher.before-send")
         status, reason, is_certain = await self._ask(task, job, signed)
+        self._services.crash_point("engine.dispatcher.after-send")
         event: TaskInput
         if status is AssignmentStatus.ACKNOWLEDGED:
             event = PeerAcknowledged(attempt=order.attempt)
