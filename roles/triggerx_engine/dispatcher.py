@@ -24,11 +24,11 @@ from triggerx.core.task import (
 )
 from triggerx.events import TaskChanged, TaskCreated
 from triggerx.evm.types import Address, Hash32, checksum, to_hex
+from triggerx.moves import fail_task, move_task
 from triggerx.ports.peers import PeerSilentError, PeerUnreachable
 from triggerx.ports.store.tasks import AssignmentStatus
 from triggerx.role import Services, WakeUp
 from triggerx_engine.draft import draft_assignment
-from triggerx_engine.moves import fail_task, move_task
 
 NOT_NOW = frozenset({"busy", "trigger_unknown"})
 """Refusals of a keeper that may become a yes: it has no room, or its endpoint is behind, or the trigger unconfirmed."""

@@ -11,9 +11,9 @@ from triggerx.core.errors import InvalidInput, RecoverableError, UnrecoverableEr
 from triggerx.core.messages import Heard, TaskPerformed
 from triggerx.core.task import PeerPerformed
 from triggerx.evm.types import checksum
+from triggerx.moves import move_task
 from triggerx.ports.store.tasks import AssignmentStatus
 from triggerx.role import Services
-from triggerx_engine.moves import move_task
 
 TAKEN_AT_ONCE = 16  # documents fetched side by side: one slow peer must not make the engine replace the others
 

@@ -4,9 +4,16 @@ Rule: a contradiction is a no, what is not known or not canonical here is waited
 time is left to the others. `None` is the yes.
 """
 
-from typing import Final, assert_never
+from typing import assert_never
 
-from triggerx.core.evidence import ConditionEvidence, EventEvidence, Evidence, ManualEvidence, TimeEvidence
+from triggerx.core.evidence import (
+    RUN_AGE_S_MAX,
+    ConditionEvidence,
+    EventEvidence,
+    Evidence,
+    ManualEvidence,
+    TimeEvidence,
+)
 from triggerx.core.job import JobBody, TimeTrigger
 from triggerx.core.job_body import created_at_of
 from triggerx.core.validation import RegistryEntry, Verdict, signer_of, trigger_false
@@ -16,9 +23,6 @@ from triggerx.role import Services
 from triggerx.triggers.time import is_due
 from triggerx_keeper.claimed_events import check_event, outside_time_frame
 from triggerx_keeper.claimed_values import ClaimedValues
-
-RUN_AGE_S_MAX: Final = 3_600
-"""How old an owner's wish to run now may get: long enough for a queue and retries, too short to be found later."""
 
 
 class Claims:

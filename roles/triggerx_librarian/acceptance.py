@@ -4,39 +4,46 @@ The registry's hash binds title, definition, time frame, target and interval, bu
 are taken from the owner alone, by a mandate, by the owner's own key, or by an application's key an admin gave out.
 """
 
+from collections.abc import Iterator
+from typing import Final
+
 from triggerx.core.errors import InvalidInput
-from triggerx.core.job import JobBody, TaskDefinition, TimeTrigger
-from triggerx.core.job_body import created_at_of, expected_job_hash, static_calldata, target_function
-from triggerx.core.mandate import SignedMandate
+from triggerx.core.job import JobBody, TimeTrigger
+from triggerx.core.job_body import STATIC_DEFINITIONS, created_at_of, expected_job_hash
 from triggerx.core.network import ActionChain
-from triggerx.core.validation import RegistryEntry, signer_of
-from triggerx.evm.hub import mandate_digest
-from triggerx.evm.keccak import keccak256
-from triggerx.evm.types import Address, ChainId, checksum, to_hex
+from triggerx.core.validation import RegistryEntry
+from triggerx.evm.types import checksum, to_hex
 from triggerx.http.problems import refuse
 from triggerx.ports.clock import Clock
-from triggerx.ports.store.accounts import ApiKey, Scope
+from triggerx.ports.store.accounts import ApiKey
 from triggerx.role import Services
 from triggerx.triggers.time import next_due
+from triggerx_librarian.ownership import address_of, may_change
 from triggerx_librarian.registry import chain_of, read_entry
 
-SCHEDULED_DEFINITIONS = frozenset({TaskDefinition.TIME_STATIC})
-_REGISTRY_POLL_S = 0.5
+EXECUTABLE_DEFINITIONS: Final = STATIC_DEFINITIONS
+"""What keepers of this release carry out; those whose arguments a script computes are scheduled all the same."""
+_REGISTRY_POLL_S: Final = 0.5
 
 
-def check_schedulable(body: JobBody) -> None:
-    """Refuse, with 422, what this network's engine does not schedule."""
-    if body.task_definition_id not in SCHEDULED_DEFINITIONS:
+def check_executable(body: JobBody) -> None:
+    """Refuse, with 422, a definition whose tasks every keeper of this release would refuse."""
+    if body.task_definition_id not in EXECUTABLE_DEFINITIONS:
+        known = ", ".join(str(int(definition)) for definition in sorted(EXECUTABLE_DEFINITIONS))
         raise refuse(
             422,
-            "not-scheduled",
-            f"task definition {int(body.task_definition_id)} is not scheduled here: this network's engine schedules "
-            "time jobs with static arguments only at present (task definition 1)",
+            "not-executable",
+            f"task definition {int(body.task_definition_id)} has a script compute its arguments, which this network's "
+            f"keepers do not do yet: give the arguments in the body, with one of the task definitions {known}",
             field="task_definition_id",
         )
-    if body.link_job_id is not None or body.chain_status != 0:
-        field = "chain_status" if body.link_job_id is None else "link_job_id"
-        raise refuse(422, "not-scheduled", "linked jobs are not scheduled by this network's engine", field=field)
+
+
+def check_limits(body: JobBody) -> None:
+    """Refuse a limit under which the job would never run once."""
+    for name, value in _given_limits(body):
+        if value < 1:
+            raise InvalidInput(f"limits.{name}", "is 0, so the job would never run: leave it out for the default")
 
 
 def action_chain_of(services: Services, body: JobBody) -> ActionChain:
@@ -78,11 +85,14 @@ async def registered(services: Services, body: JobBody, *, wait_s: float) -> Reg
     return entry
 
 
-def check_authority(body: JobBody, key: ApiKey) -> None:
-    """Refuse an unguarded body from the key of another address; see the module on what the chain does not bind."""
-    if body.mandate is not None or Scope.ADMIN in key.scopes or not key.owner.startswith("0x"):
+def check_authority(body: JobBody, key: ApiKey, *, is_mandate_enough: bool) -> None:
+    """Refuse a body from the key of another address, unless the owner's mandate is with it and is enough.
+
+    A mandate binds the call, but neither limits nor trigger: where a job is there already it is not enough.
+    """
+    if (body.mandate is not None and is_mandate_enough) or address_of(key) is None:
         return
-    if key.owner.lower() != checksum(body.owner).lower():
+    if not may_change(key, body.owner):
         raise refuse(
             403,
             "not-owner",
@@ -91,36 +101,15 @@ def check_authority(body: JobBody, key: ApiKey) -> None:
         )
 
 
-def check_mandate(body: JobBody, entry: RegistryEntry, action_chain: ActionChain, *, now: int) -> None:
-    """Refuse a mandate that the hub would refuse, naming the field that is wrong."""
-    if body.mandate is None:
-        return
-    if not action_chain.is_guarded:
-        raise InvalidInput("mandate", f"the hub of chain {action_chain.chain_id} verifies no mandates: leave it out")
-    mandate = body.mandate.mandate
-    expected = {
-        "jobId": (mandate.job_id, int(body.job_id)),
-        "jobHash": (mandate.job_hash, entry.job_hash),
-        "version": (mandate.version, entry.version),
-        "owner": (mandate.owner, body.owner),
-        "target": (mandate.target, body.action.target),
-        "selector": (mandate.selector, target_function(body).selector),
-        "calldataHash": (mandate.calldata_hash, keccak256(static_calldata(body))),
-    }
-    for name, (given, due) in expected.items():
-        if given != due:
-            raise InvalidInput(f"mandate.{name}", f"contradicts the job, whose value is {_shown(name, due)}")
-    _check_bounds(body, body.mandate, now=now)
-    _check_signature(body, body.mandate, action_chain)
-
-
-def first_due(body: JobBody, clock: Clock) -> int:
-    """Return the first due second still to come; refuses a job that has none left."""
+def first_due(body: JobBody, clock: Clock) -> int | None:
+    """Return the first due second still to come, None of a job that has no schedule; refuses one that is over."""
     trigger = body.trigger
-    if not isinstance(trigger, TimeTrigger):
-        raise InvalidInput("task_definition_id", "only time jobs have due seconds")
     created_at, now = created_at_of(body.job_id), clock.now()
     expires_at = created_at + body.time_frame_s
+    if not isinstance(trigger, TimeTrigger):
+        if now > expires_at:
+            raise InvalidInput("time_frame", f"the job ended at unix second {expires_at}: make it longer on chain")
+        return None
     due = next_due(trigger, created_at=created_at, expires_at=expires_at, after=now)
     if due is None:
         field = "time_frame" if now >= expires_at else _SCHEDULE_FIELD[trigger.schedule_type.value]
@@ -128,44 +117,16 @@ def first_due(body: JobBody, clock: Clock) -> int:
     return due
 
 
-_SCHEDULE_FIELD = {
+_SCHEDULE_FIELD: Final = {
     "interval": "time_interval",
     "cron": "cron_expression",
     "specific": "specific_schedule",
 }
 
 
-def _check_bounds(body: JobBody, signed: SignedMandate, *, now: int) -> None:
-    mandate, trigger = signed.mandate, body.trigger
-    if mandate.expiry <= now:
-        raise InvalidInput("mandate.expiry", f"is {mandate.expiry}, which is over")
-    if mandate.not_before >= mandate.expiry:
-        raise InvalidInput("mandate.notBefore", "must be before the expiry")
-    for name, value in (("runsMax", mandate.runs_max), ("attemptsMax", mandate.attempts_max)):
-        if value < 1:
-            raise InvalidInput(f"mandate.{name}", "is 0, so the hub would refuse every run")
-    if (mandate.security == 1) != (body.security == 1):
-        raise InvalidInput("mandate.security", f"is {mandate.security}, the job's security is {body.security}")
-    if isinstance(trigger, TimeTrigger) and 0 < trigger.interval_s < mandate.spacing:
-        raise InvalidInput(
-            "mandate.spacing", f"is {mandate.spacing} s, longer than the interval: runs would be refused"
-        )
-
-
-def _check_signature(body: JobBody, signed: SignedMandate, action_chain: ActionChain) -> None:
-    digest = mandate_digest(signed.mandate, ChainId(action_chain.chain_id), action_chain.task_execution_hub)
-    signer = signer_of(digest, signed.signature)
-    if signer != body.owner:
-        who = "nobody: it is malformed" if signer is None else checksum(signer)
-        raise InvalidInput(
-            "mandate.signature",
-            f"is by {who}, not by the owner {checksum(body.owner)}: the owner signs exactly this mandate in the "
-            f"EIP-712 domain name triggerx, version 1, chainId {action_chain.chain_id}, verifyingContract "
-            f"{checksum(action_chain.task_execution_hub)}",
-        )
-
-
-def _shown(name: str, value: object) -> str:
-    if name in ("owner", "target") and isinstance(value, bytes):
-        return checksum(Address(value))
-    return to_hex(value) if isinstance(value, bytes) else str(value)
+def _given_limits(body: JobBody) -> Iterator[tuple[str, int]]:
+    limits = body.limits
+    for name in ("runs_max", "runs_per_day_max", "wei_max", "wei_per_day_max", "gas_price_max_wei"):
+        value: int | None = getattr(limits, name)
+        if value is not None:
+            yield name, value

@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from triggerx.core.budget import FEE_PERCENT, ordinary_gas, run_cost
 from triggerx.core.errors import InvalidInput
 from triggerx.core.job_fields import read_integer
 from triggerx.core.network import ActionChain
@@ -9,10 +10,6 @@ from triggerx.evm.types import ChainId
 from triggerx.http.json import json_response
 from triggerx.role import Services
 from triggerx_librarian.registry import chain_of
-
-GUARDED_GAS = 360_000  # executeTask with an ordinary inner call
-UNGUARDED_GAS = 190_000  # executeFunction with the same
-MARGIN_PERCENT = 120  # gas prices move while a job waits
 
 
 class Fees:
@@ -24,15 +21,21 @@ class Fees:
     async def estimate(self, request: web.Request) -> web.Response:
         """GET /api/fees: wei a run as decimal strings, never zero.
 
-        The SDK asks before it signs, so the dearer way of the chain is estimated: guarded, where its hub can.
+        fee = gas x gas price x percent / 100 (`core.budget.run_cost`, by which the engine holds jobs too). The gas is
+        that of an ordinary run: 360,000 guarded, 190,000 unguarded; once a job has run, the engine takes that of its
+        last run. The gas price is the target chain's present one. The percentage is the priority's (`priority`, 2
+        where it is left out): 150, 120, 105 for 1, 2, 3. The SDK asks before it signs, so the dearer way of the chain
+        is estimated: guarded, where its hub can.
         """
         read_integer(request.query, "task_definition_id", low=1, high=7, default=1)
+        priority = read_integer(request.query, "priority", low=1, high=3, default=2)
         action_chain = self._action_chain(request)
-        gas = GUARDED_GAS if action_chain.is_guarded else UNGUARDED_GAS
+        gas = ordinary_gas(is_guarded=action_chain.is_guarded)
         gas_price = await chain_of(self._services, action_chain.chain_id).gas_price()
-        fee = str(max(1, gas * gas_price * MARGIN_PERCENT // 100))
+        fee = str(run_cost(gas, gas_price, priority))
         names = ("total_fee", "current_total_fee", "total_fee_wei", "current_total_fee_wei")
-        return json_response({**dict.fromkeys(names, fee), "gas": gas, "gas_price_wei": str(gas_price)})
+        shown = {"gas": gas, "gas_price_wei": str(gas_price), "priority": priority, "percent": FEE_PERCENT[priority]}
+        return json_response({**dict.fromkeys(names, fee), **shown})
 
     def _action_chain(self, request: web.Request) -> ActionChain:
         chains = self._services.network.action_chains

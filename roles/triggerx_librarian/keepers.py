@@ -6,6 +6,7 @@ from triggerx.core.errors import NotFound
 from triggerx.core.keeper import Keeper, is_online
 from triggerx.evm.types import checksum
 from triggerx.http.json import json_response
+from triggerx.ports.store.tasks import PerformerLoad
 from triggerx.role import Services
 from triggerx_librarian.formats import iso, optional_hex
 from triggerx_librarian.parameters import row_id_in
@@ -21,6 +22,20 @@ class Keepers:
         """GET /api/keepers/all."""
         keepers = await self._services.store.keepers.list_all()
         return json_response({"keepers": [self._row(keeper) for keeper in keepers]})
+
+    async def performers(self, _: web.Request) -> web.Response:
+        """GET /api/keepers/performers: the keepers that may perform, or have, each with its record and its load.
+
+        `replaced` counts assignments after which another had to perform.
+        """
+        loads = {load.performer: load for load in await self._services.store.tasks.loads()}
+        keepers = await self._services.store.keepers.list_all()
+        shown = [
+            {**self._row(keeper), "load": _load(loads.get(keeper.keeper_address))}
+            for keeper in keepers
+            if keeper.operator_id is not None or keeper.keeper_address in loads
+        ]
+        return json_response({"keepers": shown})
 
     async def one(self, request: web.Request) -> web.Response:
         """GET /api/keepers/:keeper_id."""
@@ -63,3 +78,15 @@ class Keepers:
             "no_exctask": keeper.no_exctask,
             "last_check_in_at": iso(keeper.last_check_in_at),
         }
+
+
+def _load(load: PerformerLoad | None) -> dict[str, int]:
+    if load is None:
+        return {"open": 0, "attested": 0, "rejected": 0, "failed": 0, "replaced": 0}
+    return {
+        "open": load.open,
+        "attested": load.attested,
+        "rejected": load.rejected,
+        "failed": load.failed,
+        "replaced": load.replaced,
+    }

@@ -1,8 +1,9 @@
 """What the chain says about a job and its owner: the registry's entry and the owner's deposit."""
 
+from dataclasses import dataclass
 from typing import cast
 
-from triggerx.core.job import JobId
+from triggerx.core.job import Job, JobId
 from triggerx.core.network import ActionChain
 from triggerx.core.validation import RegistryEntry
 from triggerx.evm.contracts import GasRegistry, JobRegistry
@@ -32,7 +33,31 @@ async def read_entry(chain: Chain, action_chain: ActionChain, job_id: JobId) -> 
     return RegistryEntry(owner=row[1], job_hash=row[2], version=row[3], is_active=row[4])
 
 
-async def read_deposit(chain: Chain, action_chain: ActionChain, owner: Address, *, block: int | str = "latest") -> Wei:
-    """Return `GasRegistry.getBalance(owner)` at a block, by default now, in wei."""
-    answer = await chain.call(action_chain.gas_registry, GasRegistry.getBalance.encode(owner), block=block)
-    return Wei(cast("int", GasRegistry.getBalance.decode_output(answer)[0]))
+def check_current(job: Job, entry: RegistryEntry | None) -> None:
+    """Refuse, with 409, to have a job run that the registry has no more, or has in another version."""
+    if entry is None or not entry.is_active:
+        raise refuse(409, "job-inactive", f"the JobRegistry says that job {job.job_id} was deleted")
+    if entry.version != job.version:
+        raise refuse(
+            409,
+            "job-version",
+            f"job {job.job_id} was updated on chain (version {entry.version}, here {job.version}): send its new body "
+            f"by PUT /api/jobs/update/{job.job_id} first",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deposit:
+    """What an owner had in a chain's GasRegistry at a block, in wei."""
+
+    balance: Wei
+    block_number: int
+
+
+async def read_deposit(chain: Chain, action_chain: ActionChain, owner: Address) -> Deposit:
+    """Return `GasRegistry.getBalance(owner)` at the newest block."""
+    head = await chain.head()
+    data = GasRegistry.getBalance.encode(owner)
+    answer = await chain.call(action_chain.gas_registry, data, block=head.number)
+    balance = Wei(cast("int", GasRegistry.getBalance.decode_output(answer)[0]))
+    return Deposit(balance=balance, block_number=head.number)

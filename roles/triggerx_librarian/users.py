@@ -30,7 +30,7 @@ class Users:
         deposits, wallet = {}, 0
         for chain_id, action_chain in sorted(self._services.network.action_chains.items()):
             chain = chain_of(self._services, chain_id)
-            deposits[str(chain_id)] = str(await read_deposit(chain, action_chain, address))
+            deposits[str(chain_id)] = str((await read_deposit(chain, action_chain, address)).balance)
             wallet += await chain.balance(address)
         answer = {
             "user_id": user.user_id,

@@ -7,10 +7,11 @@ from typing import cast
 from triggerx.core.canonical import Json
 from triggerx.core.document import decode_document
 from triggerx.core.errors import InvalidInput, RecoverableError
-from triggerx.core.task import FINAL, ChainTaskDecided, Task, run_changes, transition
+from triggerx.core.task import FINAL, ChainTaskDecided, Task, transition
 from triggerx.events import Event, TaskChanged, TaskEnded
 from triggerx.evm.contracts import AttestationCenter
 from triggerx.evm.types import Address, Hash32, Wei, checksum, to_hex
+from triggerx.moves import save_move
 from triggerx.ports.chain import Log, LogFilter, Receipt
 from triggerx.ports.store import Queries
 from triggerx.role import Services
@@ -55,9 +56,7 @@ class Decided:
             state = self._with_action(state)
             await queries.keepers.credit(self.decision.performer, points=state.task_cost or Wei(0), tasks=1)
             await self._note_job(queries, state)
-        await queries.tasks.save(state)
-        for change in run_changes(task.status, state.status):
-            await queries.jobs.count_run(state.job_id, change)
+        await save_move(queries, task, state)
         status = state.status
         details: dict[str, Json] = {
             "input": "ChainTaskDecided",

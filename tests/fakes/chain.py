@@ -71,6 +71,10 @@ class FakeChain:
         """The same, where the answer depends on the block: `answer` gets its number before the arguments."""
         self._answers[to, function.selector] = (function, answer)
 
+    def set_gas_price(self, wei: int) -> None:
+        """Ask this for one gas from now on."""
+        self._gas_price = wei
+
     async def mine(self, count: int = 1, *, logs: Sequence[Log] = (), timestamp: int | None = None) -> Block:
         """Mine blocks; the logs go into the last, with its number and hash put in."""
         for _ in range(count):

@@ -17,6 +17,8 @@ from triggerx.evm.types import ChainId, Hash32, from_hex, parse_hash32, to_hex
 SECOND_MAX: Final = 253_402_300_799  # the end of the year 9999, where calendars end
 COUNT_MAX: Final = 2**63 - 1  # what a database's integer holds
 SOURCE_BYTES_MAX: Final = 128
+RUN_AGE_S_MAX: Final = 3_600
+"""How old an owner's wish to run now may get: long enough for a queue and retries, too short to be found later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,8 @@ from tests.unit.core.sample import DUE, OTHER_HASH
 from triggerx.core.document import TaskDocument, encode_document
 from triggerx.core.task import EngineAssigned, SignedAssignment, Task, TaskStatus
 from triggerx.events import TaskChanged
+from triggerx.moves import move_task
 from triggerx.ports.store.tasks import AssignmentStatus, NewTask
-from triggerx_engine.moves import move_task
 from triggerx_engine.progress import Progress
 
 WINDOW_S = 120

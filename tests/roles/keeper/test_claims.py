@@ -21,12 +21,12 @@ from tests.unit.core.sample import (
     job_body,
 )
 from triggerx.core.errors import RecoverableError
-from triggerx.core.evidence import EventEvidence, Evidence, TimeEvidence
+from triggerx.core.evidence import RUN_AGE_S_MAX, EventEvidence, Evidence, TimeEvidence
 from triggerx.core.job import JobBody
 from triggerx.core.job_body import expected_job_hash
 from triggerx.core.validation import RegistryEntry, Ruling, Verdict
 from triggerx.evm.types import ChainId
-from triggerx_keeper.claims import RUN_AGE_S_MAX, Claims
+from triggerx_keeper.claims import Claims
 
 PAID_BODY = job_body(trigger=PAID)
 REGISTERED = RegistryEntry(

@@ -15,6 +15,7 @@ from tests.fakes.log import RecordingLog
 from tests.fakes.store import temporary_store
 from triggerx.bus.local import LocalBus
 from triggerx.core.canonical import Json
+from triggerx.core.job import Job, JobId
 from triggerx.core.job_body import expected_job_hash, parse_body, static_calldata
 from triggerx.core.mandate import SignedMandate, dump_mandate
 from triggerx.core.network import ActionChain, Network
@@ -26,6 +27,7 @@ from triggerx.evm.registry import pack_job_id
 from triggerx.evm.types import ZERO_ADDRESS, ZERO_HASH, Address, ChainId, Wei, checksum
 from triggerx.http.auth import RATE_LIMIT_MAX, issue_key
 from triggerx.http.server import serving
+from triggerx.ports.scripts import NoScripts
 from triggerx.ports.store import Store
 from triggerx.ports.store.accounts import Scope
 from triggerx.role import Services
@@ -68,6 +70,19 @@ class Desk:
         headers = {} if key is None else {"Authorization": f"Bearer {self.keys.get(key, key)}"}
         async with self.client.request(method, self.url + path, json=body, headers=headers) as response:
             return response.status, json.loads(await response.text())
+
+    async def stored(self, body: Mapping[str, object]) -> Job:
+        """Return the stored job of a body."""
+        job = await self.store.jobs.get(id_of(body))
+        assert job is not None
+        return job
+
+    async def taken_in(self, body: Mapping[str, object]) -> JobId:
+        """Register a job and post it."""
+        self.register(body)
+        status, answer = await self.send("POST", "/api/jobs", body=body)
+        assert status == 201, answer
+        return id_of(body)
 
     def register(self, body: Mapping[str, object], *, version: int = NOW) -> Entry:
         """Put the job into the registry as its owner created it."""
@@ -136,6 +151,46 @@ def job(number: int = 1, /, **changes: object) -> dict[str, object]:
         "language": "",
     }
     return {**body, **changes}
+
+
+def event_job(number: int = 1, /, **changes: object) -> dict[str, object]:
+    """The same for an event job: whenever somebody transfers to `TARGET`."""
+    event = {
+        "task_definition_id": 3,
+        "recurring": True,
+        "trigger_chain_id": str(CHAIN),
+        "trigger_contract_address": checksum(TARGET),
+        "trigger_event": "Transfer(address indexed from, address indexed to, uint256 value)",
+        "event_filter_para_name": "to",
+        "event_filter_value": checksum(TARGET),
+    }
+    return job(number, **{**event, **changes})
+
+
+def condition_job(number: int = 1, /, **changes: object) -> dict[str, object]:
+    """The same for a condition job: while a price is above 10."""
+    condition = {
+        "task_definition_id": 5,
+        "recurring": True,
+        "condition_type": "greater_than",
+        "upper_limit": 10,
+        "value_source_type": "api",
+        "value_source_url": "https://prices.example/eth",
+        "selected_key_route": "price",
+    }
+    return job(number, **{**condition, **changes})
+
+
+def id_of(body: Mapping[str, object]) -> JobId:
+    """The job id of a body."""
+    return JobId(int(str(body["job_id"])))
+
+
+class PythonOnly(NoScripts):
+    """A machine that would run Python, and is never asked to."""
+
+    def languages(self) -> frozenset[str]:
+        return frozenset({"python"})
 
 
 @asynccontextmanager
@@ -219,4 +274,5 @@ def _services(clock: VirtualClock, chain: FakeChain, log: RecordingLog, store: S
         peers=nowhere,
         content=nowhere,
         notifiers=(),
+        scripts=PythonOnly(),
     )

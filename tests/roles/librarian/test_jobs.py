@@ -114,7 +114,7 @@ async def test_post_when_the_mandate_is_wrong_then_its_field_is_named(
     [
         (422, "task_definition_id", {"task_definition_id": 2, "arg_type": 2, "dynamic_arguments_script_url": "u"}),
         (422, "link_job_id", {"link_job_id": "5"}),
-        (422, "chain_status", {"chain_status": 1}),
+        (422, "link_job_id", {"chain_status": 1}),
         (422, "job_id", {"job_title": "Other"}),
         (422, "job_id", {"time_frame": 3601}),
         (422, "job_id", {"time_interval": 61}),

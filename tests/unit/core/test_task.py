@@ -9,21 +9,25 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from tests.unit.core.sample import CREATED_AT, DUE, KEEPERS, TX_HASH, job_body, order_for
 from triggerx.core.task import (
+    DEAD,
     FINAL,
     AssignNextPerformer,
     ChainTaskDecided,
     ClockDeadlinePassed,
     EngineAssigned,
+    OwnerRetried,
     PeerAcknowledged,
     PeerPerformed,
     PeerRefused,
     PeerSilent,
     ReportTaskEnded,
+    RunChange,
     Step,
     Task,
     TaskId,
     TaskInput,
     TaskStatus,
+    run_changes,
     transition,
 )
 from triggerx.evm.keccak import keccak256
@@ -268,3 +272,42 @@ class TaskMachine(RuleBasedStateMachine):
 
 TestTaskMachine = TaskMachine.TestCase
 TestTaskMachine.settings = settings(max_examples=150, stateful_step_count=30, deadline=None, derandomize=True)
+
+
+OPEN = [status for status in TaskStatus if status not in FINAL]
+
+
+@pytest.mark.parametrize("before", OPEN)
+def test_run_changes_when_an_open_task_ends_then_its_run_counts_or_is_given_back(before: TaskStatus) -> None:
+    assert run_changes(before, TaskStatus.ATTESTED) == run_changes(before, TaskStatus.UNKNOWN) == (RunChange.ENDED,)
+    assert run_changes(before, TaskStatus.FAILED) == run_changes(before, TaskStatus.REJECTED) == (RunChange.GIVEN_BACK,)
+    assert all(run_changes(before, after) == () for after in OPEN)
+
+
+def test_run_changes_when_a_dead_task_is_retried_then_its_run_is_open_again() -> None:
+    assert run_changes(TaskStatus.FAILED, TaskStatus.CREATED) == (RunChange.TAKEN_AGAIN,)
+    assert run_changes(TaskStatus.REJECTED, TaskStatus.CREATED) == (RunChange.TAKEN_AGAIN,)
+    assert run_changes(TaskStatus.UNKNOWN, TaskStatus.CREATED) == (RunChange.OPENED,)
+
+
+def test_run_changes_when_the_chain_attests_what_was_given_up_then_the_run_counts_after_all() -> None:
+    assert run_changes(TaskStatus.FAILED, TaskStatus.ATTESTED) == (RunChange.TAKEN_AGAIN, RunChange.ENDED)
+    assert run_changes(TaskStatus.UNKNOWN, TaskStatus.ATTESTED) == ()
+    assert run_changes(TaskStatus.UNKNOWN, TaskStatus.REJECTED) == ()
+
+
+@pytest.mark.parametrize("status", sorted(DEAD))
+def test_retry_when_a_task_is_dead_then_one_more_performer_may_try(status: TaskStatus) -> None:
+    dead = replace(new_task(), status=status, attempt=5, task_error="the performer was silent")
+    step = transition(dead, OwnerRetried(), attempts_max=5)
+    assert (step.state.status, step.state.attempt) == (TaskStatus.CREATED, 5)
+    assert step.effects == (AssignNextPerformer(attempt=6),)
+    assigned = transition(step.state, EngineAssigned(performer=A, deadline_at=10), attempts_max=5).state
+    over = transition(assigned, PeerRefused(attempt=6, reason="no"), attempts_max=5).state
+    assert over.status is TaskStatus.FAILED
+
+
+@pytest.mark.parametrize("status", [*OPEN, TaskStatus.ATTESTED])
+def test_retry_when_a_task_is_not_dead_then_nothing_changes(status: TaskStatus) -> None:
+    running = replace(new_task(), status=status)
+    assert transition(running, OwnerRetried(), attempts_max=5).state == running

@@ -10,8 +10,8 @@ from tests.unit.core.sample import CHAIN, DUE, KEEPERS, job_body
 from triggerx.core.task import FINAL, EngineAssigned, PeerAcknowledged, Task, TaskStatus
 from triggerx.events import TaskChanged, TaskEnded
 from triggerx.evm.hub import Firing, task_key
+from triggerx.moves import fail_task, move_task
 from triggerx.ports.store.tasks import NewTask
-from triggerx_engine.moves import fail_task, move_task
 
 ASSIGNED = EngineAssigned(performer=KEEPERS[0].address, deadline_at=DUE + 20)
 KEY = task_key(job_body().job_id, Firing.time(DUE))

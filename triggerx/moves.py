@@ -1,4 +1,7 @@
-"""One way to move a task: transition, row and event-log entry in the caller's transaction; wake-ups for after it."""
+"""One way to move a task, for every role: what changes with it is written in the caller's transaction.
+
+That is its row, its job's counts of runs, and its line in the event log; the wake-ups are for after the commit.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,9 +20,7 @@ async def move_task(
     step = transition(task, event, attempts_max=attempts_max)
     if step.state == task:
         return ()
-    await queries.tasks.save(step.state)
-    for change in run_changes(task.status, step.state.status):
-        await queries.jobs.count_run(task.job_id, change)
+    await save_move(queries, task, step.state)
     details: dict[str, Json] = {
         "input": type(event).__name__,
         "status": step.state.status.value,
@@ -36,9 +37,14 @@ async def fail_task(queries: Queries, task: Task, reason: str, *, now_ms: int) -
     """End a task that cannot be handled at all as FAILED, with the reason; one that is over stays as it is."""
     if task.status in FINAL:
         return ()
-    await queries.tasks.save(replace(task, status=TaskStatus.FAILED, task_error=reason, deadline_at=None))
-    for change in run_changes(task.status, TaskStatus.FAILED):
-        await queries.jobs.count_run(task.job_id, change)
+    await save_move(queries, task, replace(task, status=TaskStatus.FAILED, task_error=reason, deadline_at=None))
     details: dict[str, Json] = {"input": "failed", "status": TaskStatus.FAILED.value, "error": reason}
     await queries.events.append("task_moved", f"task:{to_hex(task.task_key)}", details, now_ms=now_ms)
     return (TaskChanged(task.task_key, TaskStatus.FAILED), TaskEnded(task.task_key, TaskStatus.FAILED))
+
+
+async def save_move(queries: Queries, before: Task, after: Task) -> None:
+    """Write a task's new state, and what its move means for its job's counts of runs."""
+    await queries.tasks.save(after)
+    for change in run_changes(before.status, after.status):
+        await queries.jobs.count_run(after.job_id, change)
