@@ -7,6 +7,7 @@ taken from the canonical range alone, so none is left out and none counts twice.
 
 import asyncio
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final, NoReturn
 
 from triggerx.core.errors import InvalidInput, RecoverableError
@@ -28,6 +29,7 @@ from triggerx_engine.shelf import set_aside
 from triggerx_engine.views import Views
 
 WINDOW_BLOCKS: Final = 256  # kept to notice a reorg by after a restart, as many as the follower itself remembers
+BEGINNING_BLOCKS: Final = 64  # before the first one that is followed: one batch, deeper than chains reorganise
 ENTRIES_PER_TRANSACTION: Final = 1_000  # a flood is entered in pieces, each some ten milliseconds
 CONFIRMATIONS: Final = 1  # on a chain that the network's file says nothing about
 RETRY_S: Final = 2.0  # after a chain did not answer; its client has tried every endpoint by then
@@ -74,19 +76,29 @@ class ChainWatcher:
     async def _follow(self) -> None:
         known = list(await self._services.store.blocks.window(self._name))
         if not known or not self._jobs.is_any_covered:
-            head = await self._chain.head()
+            newest = await self._newest_blocks()
             async with self._services.store.transaction() as queries:
-                await queries.blocks.move(self._name, dropped=known, added=[head], keep=WINDOW_BLOCKS)
-            known = [head]
-        await self._catch_up.run(covered_to=known[-1].number)
+                await queries.blocks.move(self._name, dropped=known, added=newest, keep=WINDOW_BLOCKS)
+            known = newest
+        await self._catch_up.run(covered_to=known[-1])
         ranges = self._chain.canonical_ranges(self._jobs.wanted, known=known, start_block=known[-1].number + 1)
         async for found in ranges:
             await self.take(found)
             await self._views.read(self._chain_id, head=found.blocks[-1])
             await self._refresh()
-            await self._catch_up.run(covered_to=found.blocks[-1].number)
+            await self._catch_up.run(covered_to=found.blocks[-1])
             if not self._has_work:
                 return
+
+    async def _newest_blocks(self) -> list[Block]:
+        """Return the head with the blocks before it, so that a reorg may reach behind where the follower begins."""
+        head = await self._chain.head()
+        numbers = range(max(0, head.number - BEGINNING_BLOCKS), head.number)
+        found = await asyncio.gather(*(self._chain.block(number) for number in numbers))
+        blocks = [*(block for block in found if block is not None), head]
+        if any(after.parent_hash != before.hash for before, after in pairwise(blocks)):
+            raise RecoverableError(f"blocks before block {head.number} were replaced while they were read: ask again")
+        return blocks
 
     async def take(self, found: BlockRange) -> None:
         """Take one range in, and let go what it confirms."""
