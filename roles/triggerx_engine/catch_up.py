@@ -32,13 +32,17 @@ class CatchUp:
         self._log = services.log.bind(loop=f"engine.chain.{chain.chain_id}")
 
     async def run(self, *, covered_to: Block) -> None:
-        """Read up to `covered_to` (included), the newest block that the follower has handed out."""
+        """Read up to `covered_to` (included), the newest block that the follower has handed out.
+
+        Where that was replaced meanwhile nothing is entered, for the follower drops only what lies in its own blocks;
+        its next range begins with what was replaced, and the jobs have their turn after it.
+        """
         last = covered_to.number
         for terms in self._jobs.uncovered[:JOBS_AT_ONCE]:
             occurred = await self._read(terms, last)
             present = await self._chain.block(last)
-            if present is None or present.hash != covered_to.hash:  # the follower drops none but its own blocks' logs
-                raise RecoverableError(f"block {last} was replaced while logs up to it were read: ask again")
+            if present is None or present.hash != covered_to.hash:
+                return
             await self._enter(occurred, terms, last + 1)
             self._jobs.cover(terms.number)
             self._log.info("event job watched", job_id=str(terms.job_id), block=last + 1, found=len(occurred))

@@ -1,10 +1,12 @@
 """The chain watcher: each log that a job waits for is one entry and at most one task, through reorgs and restarts."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.rigs.kills import Trap
 from tests.roles.engine.test_slots import another
 from tests.roles.scene import Node, Scene, open_scene, running
 from tests.unit.core.sample import CHAIN, PAID, STRANGER, job_body
@@ -163,6 +165,22 @@ async def test_run_when_a_job_was_posted_while_the_engine_was_away_then_it_is_ca
         assert await outcomes(node, late) == [FIRED]
 
 
+async def test_run_when_a_reorg_came_before_a_new_job_was_caught_up_with_then_it_is_afterwards(tmp_path: Path) -> None:
+    async with open_scene(tmp_path) as scene:
+        node = await scene.engine()
+        body = waiting_for_payment()
+        await event_job(scene, node, replace(body, job_id=another(1).job_id))
+        async with running(watcher_of(node).run()):
+            await scene.pass_time(2)
+        late = await event_job(scene, node, body)
+        await scene.chain.reorganise(1)
+        await scene.pay()
+        node = await scene.restarted(node)
+        async with running(watcher_of(node).run()):
+            await scene.pass_time(2)
+        assert await outcomes(node, late) == [FIRED]
+
+
 async def test_run_when_a_reorg_drops_a_log_that_waits_then_it_is_withdrawn(tmp_path: Path) -> None:
     async with open_scene(tmp_path) as scene:
         node = await scene.engine()
@@ -210,6 +228,30 @@ async def test_run_when_blocks_are_replaced_while_they_are_caught_up_with_then_n
             await scene.chain.reorganise(1)
             await scene.pass_time(10)
         assert all(each != FIRED for each in await outcomes(node, job))
+        assert await tasks(node, job) == 0
+
+
+@pytest.mark.parametrize("point", ["engine.chain.before-entries", "engine.chain.after-entries"])
+async def test_run_when_it_is_killed_while_it_enters_and_its_block_is_dropped_then_the_log_does_not_fire(
+    tmp_path: Path, point: str
+) -> None:
+    async with open_scene(tmp_path) as scene:
+        node = await scene.engine()
+        job = await event_job(scene, node)
+        trap = Trap()
+        node.services = replace(node.services, crash_point=trap)
+        killed = asyncio.create_task(watcher_of(node).run())
+        await scene.pass_time(2)
+        trap.name = point
+        await scene.pay()
+        await scene.settle()
+        with pytest.raises(BaseExceptionGroup):
+            await killed
+        await scene.chain.reorganise(1)
+        node = await scene.restarted(node)
+        async with running(watcher_of(node).run()):
+            await scene.pass_time(3)
+        assert FIRED not in await outcomes(node, job)
         assert await tasks(node, job) == 0
 
 
