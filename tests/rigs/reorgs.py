@@ -19,6 +19,7 @@ from typing import Final
 from tests.contract.chains.stepping import SteppingClock
 from tests.contract.chains.test_canonical import GWEI, RealCourse, real_course
 from tests.fakes import emitter
+from tests.fakes.log import RecordingLog
 from tests.rigs.causes import log_causes
 from tests.rigs.judge import Cause, Done, Finding, History, judge
 from tests.roles.scene import Node, open_scene
@@ -134,6 +135,8 @@ class Storm:
         """Mine this and that, and reorganise; now and then unseen in between, now and then over a restart."""
         for _ in range(self.chance.randint(1, 2)):
             await self.mine(self.chance.randint(0, 3))
+        if self.chance.random() < 0.5:  # so that these logs stay, and older ones are not for ever within reach
+            await self.course.ask("anvil_mine", hex(depth))
         if self.chance.random() < 0.7:
             await self.seen()
         is_restarted = self.chance.random() < 0.1
@@ -195,14 +198,15 @@ class Storm:
 @contextlib.asynccontextmanager
 async def storm(path: Path, *, seed: int, kind: Kind = "anvil") -> AsyncIterator[Storm]:
     """A chain with enough blocks, three jobs that differ in their confirmations, and a watcher that has begun."""
+    log = RecordingLog()
     async with (
         open_scene(path) as scene,
         real_course(kind) as course,
-        RpcClient([course.chain.client.endpoints.current.url], chain_id=CHAIN) as client,
+        RpcClient([course.chain.client.endpoints.current.url], chain_id=CHAIN, log=log) as client,
     ):
         node = await scene.engine()
         clock = SteppingClock()
-        node.services = replace(node.services, clock=clock, chains={CHAIN: Reads(client, clock)})
+        node.services = replace(node.services, clock=clock, chains={CHAIN: Reads(client, clock, log=log)}, log=log)
         made = Storm(course, node, seed)
         for number, confirmations in enumerate(CONFIRMATIONS, start=1):
             trigger = EventTrigger(chain_id=CHAIN, contract=course.emitter, event=EVENT, confirmations=confirmations)

@@ -84,8 +84,8 @@ async def test_checkpoint_when_the_work_fails_then_does_not_move(tmp_path: Path)
         await event_job(scene, node)
         name = f"engine.chain.{CHAIN}"
 
-        def fail(point: str) -> None:
-            if point == "engine.chain.after-entries":
+        def fail(name: str) -> None:
+            if name == "engine.chain.after-entries":
                 raise RecoverableError("the disk is full")
 
         node.services = replace(node.services, crash_point=fail)
