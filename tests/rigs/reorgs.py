@@ -49,7 +49,7 @@ DEPTH_MAX: Final = 64
 CONFIRMATIONS: Final = (0, 2, 12)
 CREATED_AT: Final = 1_600_000_000
 PLENTY: Final = Limits(runs_max=1_000_000, runs_per_day_max=1_000_000)
-SEEN_WITHIN_S: Final = 20.0
+SEEN_WITHIN_S: Final = 60.0
 
 
 @dataclass
