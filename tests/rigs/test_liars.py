@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -33,9 +34,11 @@ FAILOVER_S_MAX = 3.0
 QUICK_ATTEMPT_S = 0.5  # in the place of ATTEMPT_TIMEOUT_S, so that a hanging endpoint costs a test little
 ALONE_S = 40.0  # of the stepping clock: the alarm for a head that stands still comes within 15
 WANTED = int.from_bytes(TOPIC, "big")
+AMONG_OTHERS = (7, WANTED, 9)
+"""A log in the middle of a block is the one that a liar leaves out."""
 UNSEEN = {Lie.LOGS_TWICE, Lie.SOME_LOGS_MISSING, Lie.WRONG_CHAIN}
-"""Nobody can tell these from one endpoint alone: repetitions are dropped, a gap needs a second opinion, and the chain id
-is asked for at the beginning."""
+"""What one endpoint alone does not show: repetitions are dropped, a gap takes a second opinion to be seen, and its
+chain id is asked for at the beginning."""
 
 
 @dataclass
@@ -48,6 +51,7 @@ class Stage:
     job: Job
     log: RecordingLog
     clock: SteppingClock
+    task: asyncio.Task[NoReturn]
 
     async def history(self) -> History:
         """What truly happened, and what the engine made of it."""
@@ -79,6 +83,8 @@ class Stage:
         async with asyncio.timeout(30):
             while True:
                 entries = (await self.history()).entries
+                if self.task.done():
+                    self.task.result()
                 if sum(entry.outcome is Outcome.FIRED for entry in entries) >= count:
                     return
 
@@ -114,7 +120,7 @@ async def stage(path: Path, order: Sequence[str]) -> AsyncIterator[Stage]:
             views = Views(node.services, ConditionJobs(node.services, prices))
             watcher = ChainWatcher(node.services, queue, views, chain_id=CHAIN, poll_s=1.0)
             task = asyncio.create_task(watcher.run(), name="the watcher under test")
-            made = Stage(true, liar, node, job, log, clock)
+            made = Stage(true, liar, node, job, log, clock, task)
             true.mine(WANTED)
             await made.all_fired(1)
             yield made
@@ -133,12 +139,13 @@ async def test_engine_when_one_of_two_endpoints_lies_then_every_log_fires_once(
         await on.liar.tell(lie)
         on.clock.slept_s = 0.0
         on.log.records.clear()
-        on.true.mine(WANTED, 7, WANTED)
-        await on.all_fired(3)
+        on.true.mine(*AMONG_OTHERS)
+        await on.all_fired(2)
         assert on.cost_s() <= FAILOVER_S_MAX + RETRY_S
-        for number in range(3, 8):
-            on.true.mine(*[WANTED] * (number % 3), 7)
-        await on.all_fired(3 + sum(number % 3 for number in range(3, 8)))
+        for number in range(5):
+            on.true.mine(*AMONG_OTHERS, number)
+            on.true.mine(number)
+        await on.all_fired(7)
         assert judge(await on.history()) == []
 
 
@@ -151,9 +158,11 @@ async def test_engine_when_its_only_endpoint_lies_then_nothing_fires_that_did_no
         on.clock.slept_s = 0.0
         on.log.records.clear()
         for _ in range(3):
-            on.true.mine(WANTED, 7, WANTED)
+            on.true.mine(*AMONG_OTHERS)
         async with asyncio.timeout(30):
             while on.cost_s() < ALONE_S:
                 await on.node.store.ledger.queue_length()
+                if lie is Lie.HANG and on.log.events("warning"):
+                    break  # it costs real time, so that its clock hardly moves
         assert {finding.fault for finding in judge(await on.history())} <= {Fault.LOST}
         assert lie in UNSEEN or on.log.events("warning")
