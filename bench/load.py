@@ -10,12 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
-from triggerx.chains.wallet import Outgoing, Wallet
-from triggerx.core.job import JobId
-from triggerx.evm.contracts import AttestationCenter, JobRegistry, TaskExecutionHub
-from triggerx.evm.registry import registry_data
-from triggerx.evm.types import Hash32, Wei, parse_hash32
-from triggerx.node.devnet.customer import TIME_STATIC, Customer, RegisteredJob
+from triggerx.evm.contracts import AttestationCenter, TaskExecutionHub
+from triggerx.evm.types import Wei, parse_hash32
+from triggerx.node.devnet.customer import Customer, RegisteredJob
 from triggerx.ports.chain import LogFilter
 
 DEPOSIT_WEI: Final = Wei(10**19)
@@ -70,46 +67,19 @@ async def run_load(customer: Customer, *, jobs: int, interval_s: int, rounds: in
     await customer.deposit(DEPOSIT_WEI)
     first_block = (await customer.chain.head()).number
     time_frame_s = LEAD_S + interval_s * rounds
-    registered = await _register(customer, jobs, interval_s=interval_s, time_frame_s=time_frame_s)
+    registered = await customer.register_jobs(
+        [f"load {number}" for number in range(jobs)],
+        interval_s=interval_s,
+        time_frame_s=time_frame_s,
+        argument=ARGUMENT,
+        gas=CREATE_GAS,
+    )
     mandates = [customer.sign_mandate(job, runs_max=time_frame_s) for job in registered]
     await asyncio.gather(*map(customer.post_job, registered, mandates))
     until = max(job.version + job.time_frame_s for job in registered)
     await asyncio.sleep(max(0.0, until + LAST_FIRED_S - time.time()))
     await _drained(customer, registered, within_s=DRAIN_S)
     return await _result(customer, registered, first_block=first_block)
-
-
-async def _register(customer: Customer, count: int, *, interval_s: int, time_frame_s: int) -> list[RegisteredJob]:
-    """Create the jobs with transactions that travel together, so that all are of about the same block."""
-    titles = [f"load {number}" for number in range(count)]
-    schedule = registry_data(TIME_STATIC, interval=interval_s)
-    target = customer.ground.example_target
-    calls = [
-        Outgoing(
-            to=customer.contracts.job_registry,
-            data=JobRegistry.createJob.encode(title, TIME_STATIC, time_frame_s, target, schedule),
-            gas=CREATE_GAS,
-        )
-        for title in titles
-    ]
-    receipts = await Wallet(customer.chain, customer.ground.user).send_all(calls)
-    created = JobRegistry.JobCreated
-    jobs = []
-    for title, receipt in zip(titles, receipts, strict=True):
-        log = next(log for log in receipt.logs if log.topics[0] == created.topic)
-        values = created.decode(log.topics, log.data)
-        jobs.append(
-            RegisteredJob(
-                job_id=JobId(cast("int", values["jobId"])),
-                title=title,
-                job_hash=cast("Hash32", values["jobHash"]),
-                version=cast("int", values["timestamp"]),
-                interval_s=interval_s,
-                time_frame_s=time_frame_s,
-                argument=ARGUMENT,
-            )
-        )
-    return jobs
 
 
 async def _drained(customer: Customer, jobs: Sequence[RegisteredJob], *, within_s: float) -> None:

@@ -7,14 +7,13 @@ blocks before the follower's are read once, with its own filter; the follower co
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from triggerx.core.errors import RecoverableError
+from triggerx.core.followers import chain_follower
 from triggerx.core.job import EventTrigger
 from triggerx.core.terms import JobTerms
-from triggerx.evm.types import Hash32
-from triggerx.ports.chain import Block, Chain, Log, LogFilter, Receipt
+from triggerx.ports.chain import Block, Chain
 from triggerx.role import Services
+from triggerx.triggers.block_logs import seen_logs
 from triggerx.triggers.event import event_spec
-from triggerx.triggers.ordinals import ordinal_in
 from triggerx_engine.event_jobs import EventJobs, Occurred
 
 JOBS_AT_ONCE: Final = 32  # between two ranges: new blocks do not wait long for many new jobs
@@ -29,7 +28,7 @@ class CatchUp:
         self._chain = chain
         self._jobs = jobs
         self._enter = enter
-        self._log = services.log.bind(loop=f"engine.chain.{chain.chain_id}")
+        self._log = services.log.bind(loop=chain_follower(chain.chain_id))
 
     async def run(self, *, covered_to: Block) -> None:
         """Read up to `covered_to` (included), the newest block that the follower has handed out.
@@ -55,21 +54,7 @@ class CatchUp:
         first = 0 if before is None else before.number + 1
         if first > last:
             return []
-        spec = event_spec(trigger)
-        topics = () if spec.topic0 is None else ((spec.topic0,),)
-        wanted = LogFilter(addresses=(spec.contract,), topics=topics)
-        logs = [log for log in await self._chain.logs(wanted, from_block=first, to_block=last) if spec.matches(log)]
-        blocks: dict[int, Block] = {}
-        receipts: dict[Hash32, Receipt] = {}
-        return [await self._occurred(terms, log, blocks, receipts) for log in logs]
-
-    async def _occurred(
-        self, terms: JobTerms, log: Log, blocks: dict[int, Block], receipts: dict[Hash32, Receipt]
-    ) -> Occurred:
-        block = blocks.get(log.block_number) or await self._chain.block(log.block_number)
-        receipt = receipts.get(log.tx_hash) or await self._chain.receipt(log.tx_hash)
-        ordinal = None if receipt is None else ordinal_in(receipt, log.log_index)
-        if block is None or block.hash != log.block_hash or receipt is None or ordinal is None:
-            raise RecoverableError(f"block {log.block_number} was replaced while it was read for job {terms.job_id}")
-        blocks[block.number], receipts[log.tx_hash] = block, receipt
-        return Occurred(number=terms.number, log=log, block=block, ordinal=ordinal)
+        found = seen_logs(self._chain, event_spec(trigger), first=first, last=last, by_topic=True)
+        return [
+            Occurred(number=terms.number, log=seen.log, block=seen.block, ordinal=seen.ordinal) async for seen in found
+        ]

@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Final, NoReturn
 
 from triggerx.core.errors import InvalidInput, RecoverableError
+from triggerx.core.followers import chain_follower
 from triggerx.core.job import JobStatus
 from triggerx.core.ledger import NewEntry
 from triggerx.core.terms import JobTerms
@@ -19,6 +20,7 @@ from triggerx.ports.chain import Block, BlockRange, Chain, Receipt
 from triggerx.ports.store import Queries
 from triggerx.ports.store.jobs import TriggerKind
 from triggerx.role import Services, WakeUp
+from triggerx.triggers.block_logs import blocks_of
 from triggerx.triggers.ordinals import ordinal_in, ordinals
 from triggerx_engine.catch_up import CatchUp
 from triggerx_engine.event_jobs import EventJobs, Occurred, entry_of, mined_again, withdrawn
@@ -28,7 +30,7 @@ from triggerx_engine.shelf import set_aside
 from triggerx_engine.views import Views
 
 WINDOW_BLOCKS: Final = 256  # kept to notice a reorg by after a restart, as many as the follower itself remembers
-BEGINNING_BLOCKS: Final = 64  # before the first one that is followed: one batch, deeper than chains reorganise
+BEGIN_BLOCKS: Final = 64  # known from the start: deeper than the reorgs of any chain that is in use
 ENTRIES_PER_TRANSACTION: Final = 1_000  # a flood is entered in pieces of whole blocks, each some ten milliseconds
 CONFIRMATIONS: Final = 1  # on a chain that the network's file says nothing about
 RETRY_S: Final = 2.0  # after a chain did not answer; its client has tried every endpoint by then
@@ -44,7 +46,7 @@ class ChainWatcher:
         self._views = views
         self._chain_id = chain_id
         self._chain: Chain = services.chain(chain_id)
-        self._name = f"engine.chain.{chain_id}"
+        self._name = chain_follower(chain_id)
         self._poll_s = poll_s
         self._log = services.log.bind(loop=self._name)
         self._jobs = EventJobs(chain_id, confirmations=CONFIRMATIONS if confirmations is None else confirmations)
@@ -90,13 +92,12 @@ class ChainWatcher:
                 return
 
     async def _newest_blocks(self) -> list[Block]:
-        """Return the head with the blocks before it, so that a reorg may reach behind where the follower begins."""
+        """The head and the blocks under it: with it alone known, a reorg of one block would leave nothing to go on."""
         head = await self._chain.head()
-        numbers = range(max(0, head.number - BEGINNING_BLOCKS), head.number)
-        found = await asyncio.gather(*(self._chain.block(number) for number in numbers))
-        blocks = [*(block for block in found if block is not None), head]
-        if any(after.parent_hash != before.hash for before, after in pairwise(blocks)):
-            raise RecoverableError(f"blocks before block {head.number} were replaced while they were read: ask again")
+        numbers = range(max(0, head.number - BEGIN_BLOCKS + 1), head.number + 1)
+        blocks = list((await blocks_of(self._chain, numbers)).values())
+        if blocks[-1] != head or any(above.parent_hash != below.hash for below, above in pairwise(blocks)):
+            raise RecoverableError(f"chain {self._chain_id} was reorganised while its newest blocks were read")
         return blocks
 
     async def take(self, found: BlockRange) -> None:

@@ -5,15 +5,18 @@ from collections.abc import Sequence
 from typing import Final, NoReturn
 
 from triggerx.core.canonical import Json
-from triggerx.core.job import JobId, JobStatus
+from triggerx.core.followers import chain_follower, views_follower
+from triggerx.core.job import ConditionTrigger, JobId, JobStatus, TimeTrigger
 from triggerx.core.ledger import Outcome
 from triggerx.core.task import FINAL, Task, TaskStatus
+from triggerx.core.terms import JobTerms
 from triggerx.events import JobChanged, TaskEnded
 from triggerx.role import Services, WakeUp
 
 GOOD: Final = frozenset({TaskStatus.ATTESTED})
 WAITING: Final = frozenset({Outcome.CONFIRMING, Outcome.QUEUED, Outcome.HELD})
 JOBS_PER_ROUND: Final = 500
+SEEN_WITHIN_S: Final = 86_400  # a chain that is away for longer holds no job open: its owner should hear of the end
 
 
 class Completion:
@@ -39,8 +42,21 @@ class Completion:
             await self._end(job.job_id, job.status_reason or "its time frame is over")
         for job in await jobs.list_finished(limit=JOBS_PER_ROUND):
             await self._end(job.job_id, "it does not recur, and has run")
-        for terms in await jobs.list_expired(self._services.clock.now(), limit=JOBS_PER_ROUND):
-            await self._end(terms.job_id, "its time frame is over")
+        now = self._services.clock.now()
+        for terms in await jobs.list_expired(now, limit=JOBS_PER_ROUND):
+            if now > terms.expires_at + SEEN_WITHIN_S or await self._is_seen(terms):
+                await self._end(terms.job_id, "its time frame is over")
+
+    async def _is_seen(self, terms: JobTerms) -> bool:
+        """Whether every block of a job's time frame was handled, so that what happened in it is in the ledger."""
+        trigger, store = terms.trigger, self._services.store
+        if isinstance(trigger, TimeTrigger) or trigger.chain_id is None:
+            return True
+        blocks = await store.blocks.window(chain_follower(trigger.chain_id))
+        if isinstance(trigger, ConditionTrigger):
+            cursor = await store.cursors.get(views_follower(trigger.chain_id))
+            blocks = [block for block in blocks if cursor is not None and block.number <= cursor.number]
+        return any(block.timestamp > terms.expires_at for block in blocks)
 
     async def _end(self, job_id: JobId, reason: str) -> None:
         counts = await self._services.store.ledger.count(job_id)

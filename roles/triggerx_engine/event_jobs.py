@@ -3,25 +3,23 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from triggerx.core.evidence import EventEvidence
+from triggerx.core.evidence import firing_of
 from triggerx.core.job import EventTrigger
 from triggerx.core.ledger import LedgerEntry, NewEntry, Outcome, Reason
 from triggerx.core.terms import JobTerms
-from triggerx.evm.hub import Firing, task_key
+from triggerx.evm.hub import task_key
 from triggerx.evm.types import ChainId
-from triggerx.ports.chain import Block, Log, LogFilter
+from triggerx.ports.chain import Log, LogFilter
 from triggerx.triggers.event import event_spec
 from triggerx.triggers.event_index import EventIndex
+from triggerx.triggers.occurrence import Frame, SeenLog, event_evidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Occurred:
-    """A log that a job waits for: where it lies, and its place in its transaction's receipt."""
+class Occurred(SeenLog):
+    """A log that the job of this number waits for."""
 
     number: int
-    log: Log
-    block: Block
-    ordinal: int
 
 
 class EventJobs:
@@ -88,18 +86,12 @@ class EventJobs:
 
 def entry_of(terms: JobTerms, occurred: Occurred, *, confirmations: int, now_ms: int) -> NewEntry | None:
     """Return the entry of a log, None where it lies before the job was made or after its end."""
-    block, log = occurred.block, occurred.log
-    if not terms.created_at <= block.timestamp <= terms.expires_at:
+    block = occurred.block
+    if not Frame(created_at=terms.created_at, expires_at=terms.expires_at).holds(block.timestamp):
         return None
-    evidence = EventEvidence(
-        chain_id=ChainId(terms.trigger.chain_id) if isinstance(terms.trigger, EventTrigger) else ChainId(0),
-        tx_hash=log.tx_hash,
-        ordinal=occurred.ordinal,
-        block_number=block.number,
-        block_hash=block.hash,
-        block_timestamp=block.timestamp,
-    )
-    firing = Firing.event(evidence.chain_id, log.tx_hash, occurred.ordinal)
+    chain_id = terms.trigger.chain_id if isinstance(terms.trigger, EventTrigger) else ChainId(0)
+    evidence = event_evidence(chain_id, occurred)
+    firing = firing_of(evidence)
     is_ready = confirmations == 0
     return NewEntry(
         job_number=terms.number,

@@ -10,8 +10,9 @@ from decimal import Decimal
 from typing import Final, NoReturn
 
 from triggerx.core.admission import Ruling
+from triggerx.core.canonical import Json
 from triggerx.core.errors import InvalidInput
-from triggerx.core.evidence import ConditionEvidence
+from triggerx.core.followers import CONDITION_WATCHED
 from triggerx.core.job import ConditionTrigger, JobStatus
 from triggerx.core.ledger import Outcome, Reason
 from triggerx.core.terms import JobTerms
@@ -21,6 +22,7 @@ from triggerx.ports.store.ledger import ConditionRow, Observation
 from triggerx.role import Services
 from triggerx.triggers.condition import NEW, ConditionSpec, ConditionState, spec_of
 from triggerx.triggers.condition_index import Change, ConditionIndex
+from triggerx.triggers.occurrence import Frame, condition_evidence
 from triggerx.triggers.sources import Source, name_of, source_of
 from triggerx_engine.batch import Batch
 from triggerx_engine.job_feed import JobFeed
@@ -53,6 +55,7 @@ class ConditionJobs:
         self._sources: dict[str, Source] = {}
         self._users: dict[str, int] = {}
         self._states: dict[int, ConditionState] | None = None
+        self._early: dict[str, dict[int, int]] = {}
         self._newest: dict[str, Observation] = {}
         self._noted_at = services.clock.monotonic()
         self._log = services.log.bind(loop="engine.values")
@@ -98,12 +101,23 @@ class ConditionJobs:
     async def _observe(self, observation: Observation) -> list[Change]:
         changes: list[Change] = []
         value = Decimal(observation.value)
+        self._begin(observation)
         while True:
             observed = self._index.observe(observation.source, value, observation.observed_at_ms)
             changes += observed.changes
             if observed.is_complete:
                 return changes
             await self._services.clock.sleep(0)  # others are waiting: a source may have a hundred thousand conditions
+
+    def _begin(self, observation: Observation) -> None:
+        """Let the new conditions see this value that were created by its time: what was before is not theirs."""
+        early = self._early.get(observation.source, {})
+        for number in [
+            number for number, created_at in early.items() if created_at * 1000 <= observation.observed_at_ms
+        ]:
+            del early[number]
+            watched = self._watched[number]
+            self._index.put(number, watched.spec, watched.source, NEW)
 
     async def _store(self, moved: Sequence[tuple[Observation, Change]]) -> None:
         services = self._services
@@ -125,17 +139,17 @@ class ConditionJobs:
 
     def _enter(self, batch: Batch, terms: JobTerms, observation: Observation, change: Change) -> None:
         step = change.step
-        if not step.is_occurrence:
+        if change.before.is_true is None:
+            details: dict[str, Json] = {
+                "observed_at_ms": observation.observed_at_ms,
+                "block_number": observation.block_number,
+                "edge": change.before.edge,
+            }
+            batch.report(CONDITION_WATCHED, terms.job_id, details)
+        evidence = condition_evidence(observation, step.state.edge)
+        frame = Frame(created_at=terms.created_at, expires_at=terms.expires_at)
+        if not step.is_occurrence or not frame.holds(evidence.moment):
             return
-        evidence = ConditionEvidence(
-            edge=step.state.edge,
-            source=observation.source,
-            value=observation.value,
-            observed_at_ms=observation.observed_at_ms,
-            block_number=observation.block_number,
-            block_hash=observation.block_hash,
-            response_hash=observation.response_hash,
-        )
         ruling = batch.rule(terms) if step.fires else COOLING
         if ruling.outcome is Outcome.FIRED:
             batch.fire(terms, evidence)
@@ -172,8 +186,11 @@ class ConditionJobs:
         watched = Watched(spec=spec_of(trigger), source=name_of(source), trigger=trigger)
         state = await self._state_of(terms.number, is_new_trigger=known is not None)
         self._remove(terms.number)
-        self._index.put(terms.number, watched.spec, watched.source, state)
         self._watched[terms.number] = watched
+        if state == NEW:
+            self._early.setdefault(watched.source, {})[terms.number] = terms.created_at
+        else:
+            self._index.put(terms.number, watched.spec, watched.source, state)
         self._sources[watched.source] = source
         self._users[watched.source] = self._users.get(watched.source, 0) + 1
 
@@ -189,8 +206,10 @@ class ConditionJobs:
         if watched is None:
             return
         self._index.remove(number)
+        self._early.get(watched.source, {}).pop(number, None)
         self._users[watched.source] -= 1
         if self._users[watched.source] == 0:
+            self._early.pop(watched.source, None)
             del self._users[watched.source], self._sources[watched.source]
 
     async def _set_aside(self, terms: JobTerms, error: InvalidInput) -> None:

@@ -4,23 +4,20 @@ A block is read once it has the chain's confirmations, so what was observed is n
 that block again reads the same. After a restart the blocks in between are read too, as far back as nodes keep states.
 """
 
-from collections.abc import Mapping
 from typing import Final
 
 from triggerx.core.canonical import Json
 from triggerx.core.errors import RecoverableError
+from triggerx.core.followers import views_follower
 from triggerx.evm.types import ChainId
-from triggerx.ports.chain import Block, Cursor, View
-from triggerx.ports.store.ledger import Observation
+from triggerx.ports.chain import Block, Cursor
 from triggerx.role import Services
-from triggerx.triggers.json_route import Unreadable
-from triggerx.triggers.readings import Answer, Reading, value_from, views_of
+from triggerx.triggers.block_values import BlockValues, OnChain
 from triggerx.triggers.sources import FeedSource, ViewSource
 from triggerx_engine.values import ConditionJobs
 
 STATE_BLOCKS: Final = 120  # behind the head: full nodes keep the states of the last 128 blocks, and time passes
 CONFIRMATIONS: Final = 1  # on a chain that the network's file says nothing about
-OnChain = FeedSource | ViewSource
 
 
 class Views:
@@ -29,7 +26,7 @@ class Views:
     def __init__(self, services: Services, jobs: ConditionJobs) -> None:
         self._services = services
         self._jobs = jobs
-        self._feeds: dict[str, Reading] = {}
+        self._values = BlockValues()
         self._log = services.log.bind(loop="engine.views")
 
     def has_any(self, chain_id: ChainId) -> bool:
@@ -40,7 +37,7 @@ class Views:
         """Read every confirmed block after the last one that was read."""
         confirmations = self._services.network.confirmations_on(chain_id)
         last = head.number - (CONFIRMATIONS if confirmations is None else confirmations)
-        name = f"engine.views.{chain_id}"
+        name = views_follower(chain_id)
         cursor = await self._services.store.cursors.get(name)
         first = last if cursor is None else cursor.number + 1
         if first < head.number - STATE_BLOCKS:
@@ -52,7 +49,7 @@ class Views:
                 raise RecoverableError(f"chain {chain_id}: block {number} is missing below {head.number}: ask again")
             wanted = self._wanted(chain_id)
             if wanted:
-                await self._jobs.take(await self._observe(chain_id, block, wanted))
+                await self._jobs.take(await self._values.read(self._services.chain(chain_id), block, wanted))
             self._services.crash_point("engine.views.before-cursor")
             await self._services.store.cursors.set(name, Cursor(number=block.number, hash=block.hash))
 
@@ -62,36 +59,6 @@ class Views:
             if isinstance(source, FeedSource | ViewSource) and source.chain_id == chain_id:
                 found[name] = source
         return found
-
-    async def _observe(self, chain_id: ChainId, block: Block, wanted: Mapping[str, OnChain]) -> list[Observation]:
-        asked = {name: views_of(source, known=self._feeds.get(name)) for name, source in wanted.items()}
-        views = list(dict.fromkeys(view for each in asked.values() for view in each))
-        answers = await self._services.chain(chain_id).call_many(views, block=block.number)
-        by_view: dict[View, Answer] = dict(zip(views, answers, strict=True))
-        return [self._observation(name, source, asked[name], by_view, block) for name, source in wanted.items()]
-
-    def _observation(
-        self, name: str, source: OnChain, asked: tuple[View, ...], answers: Mapping[View, Answer], block: Block
-    ) -> Observation:
-        value, response_hash, fault = "0", None, ""
-        try:
-            reading = value_from(source, [answers[view] for view in asked], known=self._feeds.get(name))
-        except Unreadable as error:
-            self._feeds.pop(name, None)
-            fault = str(error)
-        else:
-            value, response_hash = reading.value, reading.response_hash
-            if isinstance(source, FeedSource):
-                self._feeds[name] = reading
-        return Observation(
-            source=name,
-            value=value,
-            observed_at_ms=block.timestamp * 1000,
-            block_number=block.number,
-            block_hash=block.hash,
-            response_hash=response_hash,
-            fault=fault,
-        )
 
     async def _leave_out(self, chain_id: ChainId, first: int, last: int) -> None:
         """Say which blocks nobody can read any more."""

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from triggerx.core.budget import gas_of_run
 from triggerx.core.job import JobBody
 from triggerx.core.job_body import static_calldata
 from triggerx.core.task import SignedAssignment
@@ -10,8 +11,6 @@ from triggerx.evm.contracts import TaskExecutionHub
 from triggerx.evm.types import Address, Wei
 from triggerx.ports.chain import CallReverted, Chain
 
-GUARD_GAS: Final = 230_000  # executeTask beside the inner call: 158,000 to 230,000, the most at a job's first run
-UNGUARDED_GAS: Final = 100_000  # the same of executeFunction
 INNER_GAS_DEFAULT: Final = 100_000  # taken for the inner call where nothing better is known
 NO_QUORUM: Final = ((), (0, 0))  # security levels 2 to 4 are attested after the action
 
@@ -32,10 +31,10 @@ def build_call(body: JobBody, signed: SignedAssignment, *, gas_price: Wei, inner
     """Build the hub's calldata for one assignment; the fee repays the performer's gas at this price, up to the cap."""
     inner = static_calldata(body)
     if body.mandate is None:
-        fee = min(UNGUARDED_FEE_MAX_WEI, (UNGUARDED_GAS + inner_gas) * gas_price)
+        fee = min(UNGUARDED_FEE_MAX_WEI, gas_of_run(inner_gas, is_guarded=False) * gas_price)
         return TaskExecutionHub.executeFunction.encode(body.job_id, fee, body.action.target, inner)
     mandate = body.mandate.mandate
-    gas = GUARD_GAS + (mandate.inner_gas_min or INNER_GAS_DEFAULT)
+    gas = gas_of_run(mandate.inner_gas_min or INNER_GAS_DEFAULT, is_guarded=True)
     return TaskExecutionHub.executeTask.encode(
         mandate.as_tuple(),
         body.mandate.signature,

@@ -17,6 +17,7 @@ from triggerx_librarian.history import History
 from triggerx_librarian.jobs import Jobs
 from triggerx_librarian.keepers import Keepers
 from triggerx_librarian.postings import Postings
+from triggerx_librarian.replays import Replays
 from triggerx_librarian.runs import Runs
 from triggerx_librarian.task_json import TaskRows
 from triggerx_librarian.tasks import Tasks
@@ -38,6 +39,7 @@ def routes(services: Services, *, registry_wait_s: float, explorer_url: str) -> 
         Route("POST", "/api/jobs", postings.post, WRITE_JOB),
         Route("PUT", "/api/jobs/update/{job_id}", postings.update, WRITE_JOB),
         *_job_routes(services),
+        *_replay_routes(Replays(services)),
         *_task_routes(Tasks(services, rows), DeadLetters(services, rows)),
         Route("GET", "/api/keepers/all", keepers.every, PUBLIC),
         Route("GET", "/api/keepers/performers", keepers.performers, PUBLIC),
@@ -72,6 +74,14 @@ def _job_routes(services: Services) -> tuple[Route, ...]:
         Route("GET", "/api/jobs/{job_id}/ledger", history.ledger, READ),
         Route("GET", "/api/jobs/{job_id}/task-fees", jobs.task_fees, READ),
         Route("GET", "/api/jobs/{job_id}", jobs.one, READ),
+    )
+
+
+def _replay_routes(replays: Replays) -> tuple[Route, ...]:
+    return (
+        Route("POST", "/api/jobs/simulate", replays.simulate, READ),
+        Route("GET", "/api/jobs/{job_id}/audit", replays.audit_one, READ),
+        Route("GET", "/api/audit", replays.audit_all, READ),
     )
 
 

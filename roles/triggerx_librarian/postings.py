@@ -13,6 +13,7 @@ from aiohttp import web
 
 from triggerx.core.canonical import Json
 from triggerx.core.errors import Conflict, InvalidInput
+from triggerx.core.followers import BEGINS_ANEW
 from triggerx.core.job import Job, JobBody, JobStatus
 from triggerx.core.job_body import created_at_of, dump_body, parse_body
 from triggerx.core.validation import RegistryEntry
@@ -23,6 +24,7 @@ from triggerx.http.routes import key_of
 from triggerx.ports.store import Queries
 from triggerx.ports.store.accounts import ApiKey
 from triggerx.role import Services
+from triggerx.triggers.job_past import is_over
 from triggerx_librarian.acceptance import (
     action_chain_of,
     check_authority,
@@ -178,6 +180,7 @@ class Postings:
         if entry.version == known.version:
             await check_settled(queries, known, body)
         await self._replace(queries, known, item, entry)
+        details[BEGINS_ANEW] = known.body.trigger != body.trigger or is_over(known)
         await queries.events.append("job_updated", subject, details, now_ms=now_ms)
         return [JobChanged(body.job_id)]
 

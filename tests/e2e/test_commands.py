@@ -69,6 +69,7 @@ async def test_run_all_when_ready_then_devnet_json_says_how_to_use_it_and_sigter
             "gas_registry",
             "task_execution_hub",
             "example_target",
+            "multicall",
         }
         assert [keeper["operator_id"] for keeper in document["keepers"]] == [1, 2]
         assert document["chain_id"] == 31337

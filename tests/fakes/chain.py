@@ -151,7 +151,13 @@ class FakeChain:
         return encode_type(function.outputs, values)
 
     async def estimate_gas(
-        self, to: Address, data: bytes, *, sender: Address | None = None, value: Wei = Wei(0)
+        self,
+        to: Address,
+        data: bytes,
+        *,
+        sender: Address | None = None,
+        value: Wei = Wei(0),
+        block: int | None = None,
     ) -> int:
         self._check()
         if isinstance(self.gas_estimate, CallReverted):

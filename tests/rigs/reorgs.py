@@ -29,6 +29,7 @@ from triggerx.chains.envelope import Fees, Unsigned, sign
 from triggerx.chains.reads import Reads
 from triggerx.chains.rpc import RpcClient
 from triggerx.core.evidence import EventEvidence
+from triggerx.core.followers import chain_follower
 from triggerx.core.job import EventTrigger, Job, JobId, Limits
 from triggerx.core.ledger import NewEntry, Outcome
 from triggerx.evm.keccak import keccak256
@@ -127,7 +128,7 @@ class Storm:
             while True:
                 if self.task.done():
                     self.task.result()
-                window = await self.node.store.blocks.window(f"engine.chain.{CHAIN}")
+                window = await self.node.store.blocks.window(chain_follower(CHAIN))
                 if window and window[-1].hash == head.hash:
                     return
 

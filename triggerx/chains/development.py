@@ -104,8 +104,7 @@ async def development_chain(
         start_new_session=True,
     )
     try:
-        async with asyncio.timeout(START_TIMEOUT_S):
-            rpc_url = await (_wait_for_line(process) if chosen == "embedded" else _wait_for_answer(process, port))
+        rpc_url = await _started(process, chosen, port)
         draining = asyncio.create_task(_drain(process), name=f"{chosen}-output")
         try:
             yield DevelopmentChain(
@@ -117,13 +116,18 @@ async def development_chain(
             )
         finally:
             draining.cancel()
-    except TimeoutError as error:
-        if process.returncode is not None:
-            raise
-        message = f"{chosen} did not answer within {START_TIMEOUT_S:.0f} s: is the machine overloaded? Try again"
-        raise RecoverableError(message) from error
     finally:
         await asyncio.shield(_stop(process))
+
+
+async def _started(process: asyncio.subprocess.Process, kind: str, port: int) -> str:
+    """Wait until the chain answers, and return its URL."""
+    try:
+        async with asyncio.timeout(START_TIMEOUT_S):
+            return await (_wait_for_line(process) if kind == "embedded" else _wait_for_answer(process, port))
+    except TimeoutError as error:
+        message = f"{kind} did not answer within {START_TIMEOUT_S:.0f} s: is the machine overloaded? Try again"
+        raise RecoverableError(message) from error
 
 
 def _anvil_command(accounts: int, block_time_s: int, chain_id: int, port: int) -> list[str]:

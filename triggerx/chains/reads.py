@@ -131,10 +131,18 @@ class Reads:
         return bytes(await self.execute("eth_call", [_message(to, data, sender, value), at], answers.data))
 
     async def estimate_gas(
-        self, to: Address, data: bytes, *, sender: Address | None = None, value: Wei = NO_VALUE
+        self,
+        to: Address,
+        data: bytes,
+        *,
+        sender: Address | None = None,
+        value: Wei = NO_VALUE,
+        block: int | None = None,
     ) -> int:
-        """Run `eth_estimateGas` on the latest block; raises CallReverted."""
-        return int(await self.execute("eth_estimateGas", [_message(to, data, sender, value)], answers.quantity))
+        """Run `eth_estimateGas` on the newest state, or that after `block`; raises CallReverted."""
+        at = [] if block is None else [hex(block)]
+        params = [_message(to, data, sender, value), *at]
+        return int(await self.execute("eth_estimateGas", params, answers.quantity))
 
     async def execute(self, method: str, params: Sequence[Any], decoder: Any) -> Any:
         """Ask for an execution without effect. Raises CallReverted where it failed."""

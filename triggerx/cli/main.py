@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from triggerx.cli import api_key, config, run, script
+from triggerx.cli import api_key, audit, config, jobs, run, script, tasks
 from triggerx.core.errors import RecoverableError, TriggerxError, UnrecoverableError
 
 _UNAVAILABLE = 69
@@ -31,6 +31,9 @@ app.command(
     short_help="Run a node's roles, or a whole development network (--all).",
 )(run.run)
 app.command("demo", short_help="See one job go from deposit to attestation, in half a minute.")(run.demo)
+app.add_typer(jobs.app, name="jobs")
+app.add_typer(tasks.app, name="tasks")
+app.command("audit", short_help="Hold what happened against what should have.")(audit.audit)
 app.add_typer(config.app, name="config")
 app.add_typer(api_key.app, name="api-key")
 app.add_typer(script.app, name="script")
@@ -47,7 +50,7 @@ def version() -> None:
 def main() -> None:
     """Run the command line.
 
-    Exit statuses: 0, 2 usage, 69 unavailable, 70 software, 78 configuration, 130 interrupted.
+    Exit statuses: 0, 1 found or failed, 2 usage, 69 unavailable, 70 software, 78 configuration, 130 interrupted.
     """
     try:
         app()

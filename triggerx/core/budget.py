@@ -19,6 +19,8 @@ WEI_MAX: Final = Wei(5 * 10**17)  # 0.5 ether: a mistake that is noticed before 
 WEI_PER_DAY_MAX: Final = Wei(5 * 10**16)  # a tenth of it
 GUARDED_GAS: Final = 360_000  # executeTask with an ordinary inner call
 UNGUARDED_GAS: Final = 190_000  # executeFunction with the same
+GUARD_GAS: Final = 230_000  # executeTask beside the inner call: 158,000 to 230,000, the most at a job's first run
+FORWARD_GAS: Final = 100_000  # the same of executeFunction
 FEE_PERCENT: Final[Mapping[int, int]] = MappingProxyType({1: 150, 2: 120, 3: 105})
 """By priority: what is added to the gas price, since it moves while a task is on its way."""
 
@@ -61,3 +63,8 @@ def ordinary_gas(*, is_guarded: bool) -> int:
 def run_cost(gas: int, gas_price_wei: int, priority: int) -> Wei:
     """Return what one run is expected to cost, in wei, never less than 1."""
     return Wei(max(1, gas * gas_price_wei * FEE_PERCENT[priority] // 100))
+
+
+def gas_of_run(inner_gas: int, *, is_guarded: bool) -> int:
+    """Return the gas that a run takes whose inner call takes this much by itself, as a node estimates it."""
+    return inner_gas + (GUARD_GAS if is_guarded else FORWARD_GAS)

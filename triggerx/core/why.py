@@ -138,8 +138,7 @@ def _what(stored: LedgerEntry) -> str:
         case _:
             if entry.count > 1:
                 return (
-                    f"the {entry.count} due seconds from {_moment(entry.moment)} to {_moment(entry.last_moment)}, "
-                    "taken together,"
+                    f"the run of {entry.count} due seconds from {_moment(entry.moment)} to {_moment(entry.last_moment)}"
                 )
             return f"the occurrence of {_moment(entry.moment)}"
 

@@ -1,6 +1,7 @@
 """Private keys from files to signers; the secrets stay inside, and a careless file is refused."""
 
 import os
+import re
 import stat
 from pathlib import Path
 from typing import Final
@@ -11,7 +12,8 @@ from triggerx.evm.keys import PrivateKey
 from triggerx.evm.types import Hash32, checksum
 
 _FILE_BYTES_MAX: Final = 128
-"""A key is 64 digits, perhaps with 0x and a line's end; whatever is longer is another file."""
+"""A key is 64 digits, perhaps with a prefix and a line's end; whatever is longer is another file."""
+_WORD: Final = re.compile(r"[!-~]+")
 
 
 class KeySigner:
@@ -52,13 +54,33 @@ def read_key(file: Path, *, setting: str) -> PrivateKey:
     Raises `ConfigurationError` for a file that is absent, that others may read or write, or that holds something else;
     what it holds is never repeated.
     """
+    content = _read_secret(file, setting=setting, what="private key")
+    try:
+        return PrivateKey.parse(content.decode("ascii"))
+    except ValueError:
+        raise ConfigurationError(
+            f"{setting}: the key file {file} is malformed: expected 64 hexadecimal digits, with or without 0x"
+        ) from None
+
+
+def read_api_key(file: Path, *, setting: str) -> str:
+    """Read an API's key, one word; raises as `read_key`."""
+    content = _read_secret(file, setting=setting, what="API key").strip()
+    if not content.isascii() or not _WORD.fullmatch(content.decode("ascii", "replace")):
+        raise ConfigurationError(
+            f"{setting}: the key file {file} is malformed: expected an API key, as triggerx api-key create prints it"
+        )
+    return content.decode("ascii")
+
+
+def _read_secret(file: Path, *, setting: str, what: str) -> bytes:
     try:
         with file.open("rb") as opened:
             status = os.fstat(opened.fileno())
             content = opened.read(_FILE_BYTES_MAX + 1)
     except OSError as error:
         raise ConfigurationError(
-            f"{setting}: the key file {file} cannot be read: {error.strerror}; write the private key there, or set "
+            f"{setting}: the key file {file} cannot be read: {error.strerror}; write the {what} there, or set "
             f"{setting} to the file that has it"
         ) from error
     mode = stat.S_IMODE(status.st_mode)
@@ -66,9 +88,4 @@ def read_key(file: Path, *, setting: str) -> PrivateKey:
         raise ConfigurationError(f"{setting}: {file} is no regular file")
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise ConfigurationError(f"{setting}: others may use the key file {file} (mode {mode:o}): chmod 600 {file}")
-    try:
-        return PrivateKey.parse(content.decode("ascii"))
-    except ValueError:
-        raise ConfigurationError(
-            f"{setting}: the key file {file} is malformed: expected 64 hexadecimal digits, with or without 0x"
-        ) from None
+    return content

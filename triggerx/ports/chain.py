@@ -151,9 +151,18 @@ class Chain(Protocol):
         ...
 
     async def estimate_gas(
-        self, to: Address, data: bytes, *, sender: Address | None = None, value: Wei = Wei(0)
+        self,
+        to: Address,
+        data: bytes,
+        *,
+        sender: Address | None = None,
+        value: Wei = Wei(0),
+        block: int | None = None,
     ) -> int:
-        """Return what a transaction of this content would take now; raises `CallReverted` where it would fail."""
+        """Return what a transaction of this content would take; raises `CallReverted` where it would fail.
+
+        On the state after `block`, whose number it is; without one on the newest state.
+        """
         ...
 
     async def logs(self, wanted: LogFilter, *, from_block: int, to_block: int) -> tuple[Log, ...]:

@@ -73,7 +73,12 @@ CHANGES: list[tuple[str, Change, str]] = [
     ("another firing", lambda _at, run: run.but(firing=Firing.condition(1)), "TaskKeyMismatch()"),
     ("due later", lambda at, run: run.fired(Firing.time(at.system.now() + LONG_S)), "FiringInFuture()"),
     ("unknown kind", lambda _at, run: run.fired(replace(run.firing, kind=0)), "InvalidFiring()"),
-    ("fourth kind", lambda _at, run: run.fired(replace(run.firing, kind=4)), "InvalidFiring()"),
+    ("fifth kind", lambda _at, run: run.fired(replace(run.firing, kind=5)), "InvalidFiring()"),
+    (
+        "run by hand of a chain",
+        lambda _at, run: run.fired(replace(Firing.manual(1), chain_id=ChainId(1))),
+        "InvalidFiring()",
+    ),
     ("time of a chain", lambda _at, run: run.fired(replace(run.firing, chain_id=ChainId(1))), "InvalidFiring()"),
     ("time of a transaction", lambda _at, run: run.fired(replace(run.firing, tx_hash=OTHER_HASH)), "InvalidFiring()"),
     (

@@ -46,7 +46,12 @@ def test_digests_then_are_those_we_sign(guarded: Guarded) -> None:
     assert guarded.of(MANDATE_DIGEST, run.mandate.as_tuple()) == guarded.digest(run)
     ordered = assignment_digest(run.assignment, chain_id, guarded.hub)
     assert guarded.of(ASSIGNMENT_DIGEST, run.assignment.as_tuple()) == ordered
-    for firing in (run.firing, Firing.event(ChainId(10), Hash32(b"\x05" * 32), 7), Firing.condition(3)):
+    for firing in (
+        run.firing,
+        Firing.event(ChainId(10), Hash32(b"\x05" * 32), 7),
+        Firing.condition(3),
+        Firing.manual(3),
+    ):
         assert guarded.of(TASK_KEY, guarded.job_id, firing.as_tuple()) == run.fired(firing).key
 
 

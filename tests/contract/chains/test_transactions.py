@@ -302,3 +302,13 @@ async def test_estimate_when_a_contract_is_the_sender_then_the_gas_or_the_revert
         assert 21_000 < await on.reads.estimate_gas(contract, emitter.emit(7), sender=contract) < 60_000
         with pytest.raises(CallReverted):
             await on.reads.estimate_gas(contract, emitter.revert(REFUSED), sender=contract)
+
+
+async def test_estimate_when_a_block_is_named_then_is_on_its_state(kind: Kind, tmp_path: Path) -> None:
+    async with bench(kind, tmp_path, block_time_s=0) as on:
+        before = (await on.reads.head()).number
+        contract = await on.deploy()
+        calldata = emitter.emit(7)
+        now = await on.reads.estimate_gas(contract, calldata, block=(await on.reads.head()).number)
+        assert now == await on.reads.estimate_gas(contract, calldata)
+        assert await on.reads.estimate_gas(contract, calldata, block=before) < now  # no code was there to run

@@ -80,6 +80,14 @@ async def test_an_owners_jobs_when_a_chain_is_named_are_those_created_there(stor
     assert await store.jobs.list_by_owner(OWNER) == (here, elsewhere)
 
 
+async def test_jobs_when_listed_in_pages_then_each_comes_once_in_the_order_of_acceptance(store: Store) -> None:
+    second, first, third = [await stored_job(store, number) for number in (2, 1, 3)]
+    assert await store.jobs.list_page(after=None, limit=2) == (second, first)
+    assert await store.jobs.list_page(after=first.job_id, limit=2) == (third,)
+    assert await store.jobs.list_page(after=third.job_id, limit=2) == ()
+    assert await store.jobs.list_page(after=job_id(9), limit=2) == (second, first)
+
+
 async def test_a_keys_jobs_when_listed_are_those_posted_with_it(store: Store) -> None:
     key = await store.api_keys.insert(
         digest=b"\1" * 32, owner="a name", scopes=frozenset({Scope.WRITE}), rate_limit=60, now=NOW

@@ -382,3 +382,16 @@ async def test_run_when_a_flood_comes_then_all_of_it_is_queued_and_fires_once(tm
         assert {each.entry.evidence for each in await entries(node, job)} == set(flood)
         assert await outcomes(node, job) == [FIRED] * 40
         assert await tasks(node, job) == 40
+
+
+async def test_run_when_the_head_is_replaced_right_after_the_start_then_it_goes_on(tmp_path: Path) -> None:
+    async with open_scene(tmp_path) as scene:
+        node = await scene.engine()
+        job = await event_job(scene, node)
+        async with running(watcher_of(node).run()):
+            await scene.settle()
+            await scene.chain.reorganise(3)
+            await scene.pass_time(2)
+            await scene.pay()
+            await scene.pass_time(1)
+        assert await outcomes(node, job) == [FIRED]

@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 
 from tests.roles.scene import Node, Scene, open_scene, running
-from tests.unit.core.sample import DUE, job_body
-from triggerx.core.job import Job, JobStatus
+from tests.unit.core.sample import BALANCE_ABOVE_100, CHAIN, DUE, PAID, job_body
+from triggerx.core.followers import chain_follower, views_follower
+from triggerx.core.job import Job, JobStatus, Trigger
 from triggerx.core.task import TaskStatus
 from triggerx.events import JobChanged, TaskEnded
 from triggerx.evm.hub import Firing, task_key
+from triggerx.ports.chain import Cursor
 from triggerx.ports.store.tasks import NewTask
-from triggerx_engine.completion import Completion
+from triggerx_engine.completion import SEEN_WITHIN_S, Completion
 
 POLL_S = 1.0
 
@@ -147,3 +149,26 @@ async def test_run_when_a_new_mandate_put_the_job_back_meanwhile_then_it_does_no
         await completion._end(stale.job_id, "its time frame is over")
         found = await job_of(node)
         assert (found.status, found.next_due_at) == (JobStatus.SCHEDULED, DUE + 10)
+
+
+@pytest.mark.parametrize("trigger", [PAID, BALANCE_ABOVE_100], ids=["event", "condition"])
+async def test_run_when_blocks_of_the_time_frame_are_unseen_then_the_job_waits_for_them(
+    tmp_path: Path, trigger: Trigger
+) -> None:
+    async with open_scene(tmp_path) as scene:
+        node = await scene.engine()
+        job = await scene.store_job(node, job_body(trigger=trigger), next_due_at=None)
+        await scene.clock.advance(job.expires_at + 1 - scene.clock.now())
+        for second, expected in ((job.expires_at, JobStatus.SCHEDULED), (job.expires_at + 1, JobStatus.COMPLETED)):
+            block = await scene.chain.mine(timestamp=second)
+            await node.store.blocks.move(chain_follower(CHAIN), dropped=[], added=[block], keep=9)
+            await node.store.cursors.set(views_follower(CHAIN), Cursor(number=block.number, hash=block.hash))
+            assert (await complete(scene, node)).status is expected
+
+
+async def test_run_when_a_chain_is_away_for_a_day_then_the_job_ends_all_the_same(tmp_path: Path) -> None:
+    async with open_scene(tmp_path) as scene:
+        node = await scene.engine()
+        job = await scene.store_job(node, job_body(trigger=PAID), next_due_at=None)
+        await scene.clock.advance(job.expires_at + SEEN_WITHIN_S + 1 - scene.clock.now())
+        assert (await complete(scene, node)).status is JobStatus.COMPLETED

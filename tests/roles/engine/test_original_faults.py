@@ -13,6 +13,7 @@ from tests.roles.scene import Node, Scene, open_scene, running
 from tests.unit.core.sample import BALANCE_ABOVE_100, CHAIN, CREATED_AT, DUE, PAID, job_body
 from triggerx.core.budget import RUNS_MAX, RUNS_PER_DAY_MAX, WEI_MAX, WEI_PER_DAY_MAX
 from triggerx.core.errors import InvalidInput, RecoverableError
+from triggerx.core.followers import chain_follower
 from triggerx.core.job import ConditionTrigger, Job, JobStatus, OnLinkFailure, ScheduleType, TimeTrigger
 from triggerx.core.job_body import dump_body, parse_body
 from triggerx.core.ledger import Outcome, Reason
@@ -82,7 +83,7 @@ async def test_checkpoint_when_the_work_fails_then_does_not_move(tmp_path: Path)
     async with open_scene(tmp_path) as scene:
         node = await scene.engine()
         await event_job(scene, node)
-        name = f"engine.chain.{CHAIN}"
+        name = chain_follower(CHAIN)
 
         def fail(name: str) -> None:
             if name == "engine.chain.after-entries":

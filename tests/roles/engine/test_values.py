@@ -6,8 +6,9 @@ from pathlib import Path
 
 from tests.roles.engine.test_slots import another
 from tests.roles.scene import BALANCE_OF, Node, Scene, open_scene, running
-from tests.unit.core.sample import BALANCE_ABOVE_100, CHAIN, TOKEN, job_body
+from tests.unit.core.sample import BALANCE_ABOVE_100, CHAIN, CREATED_AT, TOKEN, job_body
 from triggerx.core.evidence import ConditionEvidence
+from triggerx.core.followers import CONDITION_WATCHED
 from triggerx.core.job import ConditionMode, ConditionTrigger, Job, JobBody, JobStatus
 from triggerx.core.ledger import LedgerEntry, Outcome, Reason
 from triggerx.events import JobCreated
@@ -21,6 +22,7 @@ from triggerx_engine.values import ConditionJobs
 from triggerx_engine.views import Views
 
 POLL_S = 1.0
+AT_MS = CREATED_AT * 1_000
 FIRED = (Outcome.FIRED, Reason.NONE)
 
 
@@ -175,8 +177,8 @@ async def test_take_when_a_change_falls_into_the_cool_down_then_it_is_skipped_un
         await values.refresh()
         (source,) = values.sources()
         for second, value in enumerate(("5", "4", "5", "4")):
-            await values.take([Observation(source=source, value=value, observed_at_ms=second * 1_000)])
-        await values.take([Observation(source=source, value="5", observed_at_ms=31_000)])
+            await values.take([Observation(source=source, value=value, observed_at_ms=AT_MS + second * 1_000)])
+        await values.take([Observation(source=source, value="5", observed_at_ms=AT_MS + 31_000)])
         edges = [each.entry.firing.index for each in await entries(node, job)]
         assert edges == [1, 2, 3]
         assert await outcomes(node, job) == [FIRED, (Outcome.SKIPPED, Reason.COOLDOWN), FIRED]
@@ -185,13 +187,13 @@ async def test_take_when_a_change_falls_into_the_cool_down_then_it_is_skipped_un
 async def test_take_when_the_mode_is_level_then_it_fires_again_while_it_holds(tmp_path: Path) -> None:
     async with open_scene(tmp_path) as scene:
         node = await scene.engine()
-        body = job_body(trigger=replace(STATIC, mode=ConditionMode.LEVEL, cooldown_s=60))
+        body = replace(job_body(trigger=replace(STATIC, mode=ConditionMode.LEVEL, cooldown_s=60)), time_frame_s=120)
         job = await condition_job(scene, node, body)
         values = ConditionJobs(node.services, Prices(node.services, user_runs_per_day_max=9))
         await values.refresh()
         (source,) = values.sources()
         for second in (0, 30, 60, 90, 120):
-            await values.take([Observation(source=source, value="7", observed_at_ms=second * 1_000)])
+            await values.take([Observation(source=source, value="7", observed_at_ms=AT_MS + second * 1_000)])
         assert await outcomes(node, job) == [FIRED] * 3
 
 
@@ -203,7 +205,7 @@ async def test_take_when_the_job_is_paused_then_the_change_is_noted_and_skipped(
         values = ConditionJobs(node.services, Prices(node.services, user_runs_per_day_max=9))
         await values.refresh()
         (source,) = values.sources()
-        await values.take([Observation(source=source, value="7", observed_at_ms=1_000)])
+        await values.take([Observation(source=source, value="7", observed_at_ms=AT_MS + 1_000)])
         assert await outcomes(node, job) == [(Outcome.SKIPPED, Reason.PAUSED)]
 
 
@@ -215,9 +217,40 @@ async def test_release_when_a_held_condition_holds_no_longer_then_it_is_missed_a
         values = ConditionJobs(node.services, prices)
         await values.refresh()
         (source,) = values.sources()
-        await values.take([Observation(source=source, value="7", observed_at_ms=1_000)])
+        await values.take([Observation(source=source, value="7", observed_at_ms=AT_MS + 1_000)])
         assert await outcomes(node, job) == [(Outcome.HELD, Reason.USER_CAP)]
-        await values.take([Observation(source=source, value="8", observed_at_ms=2_000)])
+        await values.take([Observation(source=source, value="8", observed_at_ms=AT_MS + 2_000)])
         open_prices = Prices(node.services, user_runs_per_day_max=9)
         await Queue(node.services, open_prices, on_time_s=15, poll_s=POLL_S).release_held()
         assert await outcomes(node, job) == [(Outcome.MISSED, Reason.USER_CAP)]
+
+
+async def test_take_when_a_value_is_older_than_the_job_then_its_condition_begins_with_the_next(tmp_path: Path) -> None:
+    async with open_scene(tmp_path) as scene:
+        node = await scene.engine()
+        job = await condition_job(scene, node, job_body(trigger=STATIC))
+        values = ConditionJobs(node.services, Prices(node.services, user_runs_per_day_max=9))
+        await values.refresh()
+        (source,) = values.sources()
+        await values.take([Observation(source=source, value="7", observed_at_ms=AT_MS - 1)])
+        assert await entries(node, job) == []
+        await values.take([Observation(source=source, value="7", observed_at_ms=AT_MS)])
+        assert await outcomes(node, job) == [FIRED]
+        (watched,) = [
+            event.payload
+            for event in await node.store.events.after(0, limit=9, subject=f"job:{job.job_id}")
+            if event.kind == CONDITION_WATCHED
+        ]
+        assert watched == {"observed_at_ms": AT_MS, "block_number": None, "edge": 0}
+
+
+async def test_take_when_a_value_is_younger_than_the_time_frame_then_it_is_no_occurrence(tmp_path: Path) -> None:
+    async with open_scene(tmp_path) as scene:
+        node = await scene.engine()
+        job = await condition_job(scene, node, job_body(trigger=STATIC))
+        values = ConditionJobs(node.services, Prices(node.services, user_runs_per_day_max=9))
+        await values.refresh()
+        (source,) = values.sources()
+        await values.take([Observation(source=source, value="1", observed_at_ms=AT_MS)])
+        await values.take([Observation(source=source, value="7", observed_at_ms=job.expires_at * 1_000 + 1_000)])
+        assert await entries(node, job) == []

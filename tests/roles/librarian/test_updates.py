@@ -196,3 +196,12 @@ async def test_update_when_two_come_at_once_then_none_undoes_the_other(tmp_path:
             assert status == 200 or (await desk.send("PUT", UPDATE, key="owner", body=change))[0] == 200
         stored = await desk.stored(job())
         assert (stored.body.priority, stored.body.limits.runs_max) == (1, 3)
+
+
+async def test_update_when_logged_then_says_whether_what_is_waited_for_begins_anew(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        job_id = await desk.taken_in(job())
+        assert (await desk.send("PUT", UPDATE, key="owner", body={"priority": 1}))[0] == 200
+        assert (await desk.send("PUT", UPDATE, key="owner", body={"misfire_policy": "skip"}))[0] == 200
+        logged = await desk.store.events.after(0, limit=99, subject=f"job:{job_id}")
+        assert [event.payload["begins_anew"] for event in logged if event.kind == "job_updated"] == [False, True]

@@ -7,6 +7,8 @@ import pytest
 from tests.unit.core.sample import job_body
 from triggerx.core.budget import (
     FEE_PERCENT,
+    FORWARD_GAS,
+    GUARD_GAS,
     GUARDED_GAS,
     RUNS_MAX,
     RUNS_PER_DAY_MAX,
@@ -15,6 +17,7 @@ from triggerx.core.budget import (
     WEI_PER_DAY_MAX,
     Budget,
     budget_of,
+    gas_of_run,
     ordinary_gas,
     run_cost,
 )
@@ -55,3 +58,8 @@ def test_run_cost_when_asked_then_it_is_gas_by_price_by_the_percentage_of_the_pr
 
 def test_ordinary_gas_when_guarded_then_it_is_what_the_guarded_path_takes() -> None:
     assert (ordinary_gas(is_guarded=True), ordinary_gas(is_guarded=False)) == (GUARDED_GAS, UNGUARDED_GAS)
+
+
+def test_gas_of_run_when_the_inner_call_is_known_then_the_hubs_part_comes_on_top() -> None:
+    assert gas_of_run(50_000, is_guarded=True) == GUARD_GAS + 50_000
+    assert gas_of_run(50_000, is_guarded=False) == FORWARD_GAS + 50_000

@@ -12,7 +12,8 @@ from triggerx.node.config.places import key_lines
 
 ENVIRONMENT_PREFIX: Final = "TRIGGERX_"
 NOT_KEYS: Final = frozenset(
-    f"{ENVIRONMENT_PREFIX}{name}" for name in ("ANVIL", "CONFIG", "CONFIG_DIR", "CRASH_AT", "CRASH_ONCE", "VYPER")
+    f"{ENVIRONMENT_PREFIX}{name}"
+    for name in ("ANVIL", "API", "API_KEY", "CONFIG", "CONFIG_DIR", "CRASH_AT", "CRASH_ONCE", "VYPER")
 )
 """Variables with the prefix that are read elsewhere and set no key."""
 

@@ -10,28 +10,22 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, Self, cast
 
-import aiohttp
-
-from triggerx.chains.wallet import Wallet
+from triggerx.client.api import Api
+from triggerx.client.owner import Owner
+from triggerx.client.signing import MandateTerms, sign_mandate
 from triggerx.core.canonical import Json
-from triggerx.core.errors import RecoverableError, UnavailableError
-from triggerx.core.job import JobId
+from triggerx.core.errors import RecoverableError
+from triggerx.core.job import JobBody, JobId
+from triggerx.core.job_body import parse_body
 from triggerx.core.mandate import SignedMandate, dump_mandate
-from triggerx.evm.abi import function_from_abi
-from triggerx.evm.contracts import AttestationCenter, GasRegistry, JobRegistry, TaskExecutionHub
-from triggerx.evm.hub import Mandate, mandate_digest
-from triggerx.evm.keccak import keccak256
-from triggerx.evm.registry import registry_data
-from triggerx.evm.types import Address, Hash32, Wei, checksum, parse_hash32, to_hex
+from triggerx.core.validation import RegistryEntry
+from triggerx.evm.contracts import AttestationCenter, TaskExecutionHub
+from triggerx.evm.registry import pack_job_id
+from triggerx.evm.types import Address, Wei, checksum, parse_hash32, to_hex
 from triggerx.node.devnet.ground import EXAMPLE_FUNCTION, Ground
 
-FEE_MAX_WEI: Final = Wei(10**16)  # 300,000 gas at 33 gwei: far above what a development chain asks
 MANDATE_S: Final = 86_400
-ATTEMPTS_MAX: Final = 3
-INNER_GAS_MIN: Final = 100_000
-SECURITY: Final = 4
 POLL_S: Final = 0.2
-HTTP_TIMEOUT_S: Final = 10.0
 TIME_STATIC: Final = 1
 
 Task = Mapping[str, Json]
@@ -39,105 +33,97 @@ Task = Mapping[str, Json]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisteredJob:
-    """A time job as the JobRegistry has it; `version` is its creation time, the block's unix seconds."""
+    """A time job as the JobRegistry has it, and the body it is posted with."""
 
-    job_id: JobId
-    title: str
-    job_hash: Hash32
-    version: int
-    interval_s: int
-    time_frame_s: int
-    argument: int
+    body: JobBody
+    entry: RegistryEntry
+    fields: Mapping[str, Json]
+
+    @property
+    def job_id(self) -> JobId:
+        """The registry's id."""
+        return self.body.job_id
+
+    @property
+    def version(self) -> int:
+        """Its creation time, the block's unix seconds."""
+        return self.entry.version
+
+    @property
+    def time_frame_s(self) -> int:
+        """How long it runs."""
+        return self.body.time_frame_s
 
 
 class Customer:
     """The development user: owns an account, an API key, and the jobs it makes."""
 
-    def __init__(self, ground: Ground, session: aiohttp.ClientSession) -> None:
-        """Act as the ground's user over this session, which carries the API key."""
+    def __init__(self, ground: Ground, api: Api) -> None:
+        """Act as the ground's user over this API, which was opened with the user's key."""
         self.ground = ground
         self.chain = ground.reads[ground.network.l2_chain_id]
         self.contracts = ground.network.action_chains[ground.network.l2_chain_id]
-        self._session = session
-        self._wallet = Wallet(self.chain, ground.user)
+        self._api = api
+        self._owner = Owner(self.chain, self.contracts, ground.user)
 
     @classmethod
     @asynccontextmanager
     async def open(cls, ground: Ground, api_url: str, api_key: str) -> AsyncIterator[Self]:
         """Open the connections to the API."""
-        headers = {"Authorization": f"Bearer {api_key}"}
-        timeout = aiohttp.ClientTimeout(total=HTTP_TIMEOUT_S)
-        async with aiohttp.ClientSession(api_url, headers=headers, timeout=timeout) as session:
-            yield cls(ground, session)
+        async with Api.open(api_url, key=api_key, named_by="the development network") as api:
+            yield cls(ground, api)
 
     async def deposit(self, amount: Wei) -> None:
         """Deposit gas money into the GasRegistry."""
-        await self._wallet.send(self.contracts.gas_registry, GasRegistry.depositETH.encode(amount), value=amount)
+        await self._owner.deposit(amount)
 
     async def register_job(
         self, *, interval_s: int, time_frame_s: int, argument: int = 7, title: str = "demo"
     ) -> RegisteredJob:
         """Create a time job on chain that calls the example target every `interval_s` after its creation."""
-        data = JobRegistry.createJob.encode(
-            title,
-            TIME_STATIC,
-            time_frame_s,
-            self.ground.example_target,
-            registry_data(TIME_STATIC, interval=interval_s),
+        (job,) = await self.register_jobs(
+            [title], interval_s=interval_s, time_frame_s=time_frame_s, argument=argument, gas=None
         )
-        receipt = await self._wallet.send(self.contracts.job_registry, data)
-        log = next(log for log in receipt.logs if log.topics[0] == JobRegistry.JobCreated.topic)
-        created = JobRegistry.JobCreated.decode(log.topics, log.data)
-        return RegisteredJob(
-            job_id=JobId(cast("int", created["jobId"])),
-            title=title,
-            job_hash=cast("Hash32", created["jobHash"]),
-            version=cast("int", created["timestamp"]),
-            interval_s=interval_s,
-            time_frame_s=time_frame_s,
-            argument=argument,
-        )
+        return job
+
+    async def register_jobs(
+        self, titles: Sequence[str], *, interval_s: int, time_frame_s: int, argument: int, gas: int | None
+    ) -> list[RegisteredJob]:
+        """Create one such job for each title, by transactions that travel together; `gas` as in `Owner.create_all`."""
+        drafts = [
+            self._fields(title, interval_s=interval_s, time_frame_s=time_frame_s, argument=argument) for title in titles
+        ]
+        created = await self._owner.create_all([parse_body(fields) for fields in drafts], gas=gas)
+        jobs = []
+        for fields, registration in zip(drafts, created, strict=True):
+            posted = {**fields, "job_id": str(registration.job_id)}
+            jobs.append(RegisteredJob(body=parse_body(posted), entry=registration.entry, fields=posted))
+        return jobs
 
     def sign_mandate(self, job: RegisteredJob, *, runs_max: int = 1) -> SignedMandate:
         """Allow the hub exactly this call, so often, for a day."""
-        function = function_from_abi(json.dumps(self.ground.example_abi), EXAMPLE_FUNCTION)
-        calldata = function.encode(job.argument)
-        mandate = Mandate(
-            job_id=job.job_id,
-            job_hash=job.job_hash,
-            version=job.version,
-            owner=self.ground.user.address,
-            target=self.ground.example_target,
-            selector=calldata[:4],
-            calldata_hash=keccak256(calldata),
-            value_max=Wei(0),
-            fee_max=FEE_MAX_WEI,
-            inner_gas_min=INNER_GAS_MIN,
-            runs_max=runs_max,
-            spacing=0,
-            attempts_max=ATTEMPTS_MAX,
-            security=SECURITY,
-            not_before=0,
-            expiry=job.version + MANDATE_S,
-        )
-        digest = mandate_digest(mandate, self.contracts.chain_id, self.contracts.task_execution_hub)
-        return SignedMandate(mandate=mandate, signature=self.ground.user.sign_digest(digest))
+        terms = MandateTerms(runs_max=runs_max, valid_s=MANDATE_S)
+        return sign_mandate(job.body, job.entry, terms, contracts=self.contracts, signer=self.ground.user)
 
     async def post_job(self, job: RegisteredJob, mandate: SignedMandate | None) -> None:
         """POST the job in the published SDK's shape, with the mandate where there is one.
 
-        Raises `UnavailableError` with the API's answer when it is not taken.
+        Raises as `Api` does when it is not taken.
         """
+        await self._api.post_job(job.fields if mandate is None else {**job.fields, "mandate": dump_mandate(mandate)})
+
+    def _fields(self, title: str, *, interval_s: int, time_frame_s: int, argument: int) -> dict[str, Json]:
+        """The body as the published SDK writes it, under an id that the registry replaces."""
         chain_id = str(self.contracts.chain_id)
-        body: dict[str, Json] = {
-            "job_id": str(job.job_id),
+        return {
+            "job_id": str(pack_job_id(self.contracts.chain_id, 0, 1)),
             "user_address": checksum(self.ground.user.address),
             "ether_balance": 0,
             "token_balance": 0,
-            "job_title": job.title,
+            "job_title": title,
             "task_definition_id": TIME_STATIC,
             "custom": True,
-            "time_frame": job.time_frame_s,
+            "time_frame": time_frame_s,
             "recurring": False,
             "job_cost_prediction": 0,
             "timezone": "UTC",
@@ -147,22 +133,14 @@ class Customer:
             "target_function": EXAMPLE_FUNCTION,
             "abi": json.dumps(self.ground.example_abi),
             "arg_type": 1,
-            "arguments": [str(job.argument)],
+            "arguments": [str(argument)],
             "schedule_type": "interval",
-            "time_interval": job.interval_s,
+            "time_interval": interval_s,
         }
-        if mandate is not None:
-            body["mandate"] = dump_mandate(mandate)
-        async with self._session.post("/api/jobs", json=[body]) as response:
-            if response.status >= 300:
-                raise UnavailableError(f"POST /api/jobs answered {response.status}: {await response.text()}")
 
     async def get(self, path: str) -> Json:
-        """GET a path of the API; raises `UnavailableError` with its answer for any other status than 2xx."""
-        async with self._session.get(path) as response:
-            if response.status >= 300:
-                raise UnavailableError(f"GET {path} answered {response.status}: {await response.text()}")
-            return cast("Json", await response.json())
+        """GET a path of the API; raises as `Api` does for any other status than 2xx."""
+        return await self._api.document(path)
 
     async def tasks(self, job_id: JobId) -> Sequence[Task]:
         """The job's tasks as the API shows them."""

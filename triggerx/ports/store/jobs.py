@@ -51,6 +51,10 @@ class Jobs(Protocol):
         """Return the jobs that were posted with this key."""
         ...
 
+    async def list_page(self, *, after: JobId | None, limit: int) -> Sequence[Job]:
+        """Return jobs of every status that were accepted after this one, or from the first on."""
+        ...
+
     async def claim_due(self, now: int, *, limit: int) -> Sequence[JobTerms]:
         """Return the jobs whose `next_due_at` ≤ now, the longest due first, higher priority first.
 

@@ -81,6 +81,11 @@ class JobQueries:
         """Return the jobs that were posted with this key."""
         return _jobs(await self._session.fetch_all("jobs_of_api_key", api_key_id=api_key_id))
 
+    async def list_page(self, *, after: JobId | None, limit: int) -> Sequence[Job]:
+        """Return jobs in the order of their acceptance."""
+        job_id = "" if after is None else str(after)
+        return _jobs(await self._session.fetch_all("jobs_after", job_id=job_id, limit=limit))
+
     async def claim_due(self, now: int, *, limit: int) -> Sequence[JobTerms]:
         """Return what is due; see `ports.store.Jobs`."""
         return _terms(await self._session.fetch_all("claim_due_jobs", now=now, limit=limit))

@@ -68,6 +68,11 @@ WHERE job_number = :number
 -- name: jobs_of_api_key
 {job} WHERE j.api_key_id = :api_key_id ORDER BY j.job_number
 
+-- name: jobs_after
+{job}
+WHERE j.job_number > COALESCE((SELECT known.job_number FROM jobs known WHERE known.job_id = :job_id), 0)
+ORDER BY j.job_number LIMIT :limit
+
 -- name: next_due_at
 SELECT j.next_due_at FROM jobs j
 WHERE j.next_due_at IS NOT NULL

@@ -10,6 +10,7 @@ DATA_MAX: constant(uint256) = 8192
 KIND_TIME: constant(uint8) = 1
 KIND_EVENT: constant(uint8) = 2
 KIND_CONDITION: constant(uint8) = 3
+KIND_MANUAL: constant(uint8) = 4
 SECURITY_LOWEST: constant(uint8) = 4
 
 DOMAIN_TYPE: constant(bytes32) = keccak256(
@@ -71,7 +72,7 @@ def check_firing(firing: Firing):
         if firing.chainId == 0 or firing.txHash == empty(bytes32):
             raw_revert(method_id("InvalidFiring()"))
         return
-    if firing.kind != KIND_TIME and firing.kind != KIND_CONDITION:
+    if firing.kind < KIND_TIME or firing.kind > KIND_MANUAL:
         raw_revert(method_id("InvalidFiring()"))
     if firing.chainId != 0 or firing.txHash != empty(bytes32):
         raw_revert(method_id("InvalidFiring()"))
