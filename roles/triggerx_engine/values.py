@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, NoReturn
 
-from triggerx.core.admission import Ruling
 from triggerx.core.canonical import Json
 from triggerx.core.errors import InvalidInput
 from triggerx.core.followers import CONDITION_WATCHED
 from triggerx.core.job import ConditionTrigger, JobStatus
-from triggerx.core.ledger import Outcome, Reason
+from triggerx.core.ledger import Outcome, Reason, Ruling
 from triggerx.core.terms import JobTerms
 from triggerx.events import Event
 from triggerx.ports.store.jobs import TriggerKind
