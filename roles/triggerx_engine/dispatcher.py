@@ -178,6 +178,7 @@ class Dispatcher:
         `said` is what the performer answered last. Returns whether the task waits for its next performer.
         """
         order = signed.assignment
+        self._services.crash_point("engine.dispatcher.before-send")
         try:
             status, reason, is_certain = await self._ask(task, job, signed)
         except NotNow as error:
@@ -186,6 +187,7 @@ class Dispatcher:
                     order.task_key, order.attempt, AssignmentStatus.SENT, str(error)
                 )
             raise
+        self._services.crash_point("engine.dispatcher.after-send")
         event: TaskInput
         if status is AssignmentStatus.ACKNOWLEDGED:
             event = PeerAcknowledged(attempt=order.attempt)

@@ -74,6 +74,8 @@ class Queue:
                 entries = await take(queries, ENTRIES_PER_ROUND)
                 batch = await self._decide(queries, entries)
                 events = await batch.write(queries)
+                self._services.crash_point("engine.queue.before-commit")
+            self._services.crash_point("engine.queue.after-commit")
             count = len(entries)
             for event in events:
                 await self._services.bus.publish(event)

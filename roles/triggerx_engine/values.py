@@ -132,6 +132,8 @@ class ConditionJobs:
             await queries.conditions.save_many(_rows(moved))
             await queries.conditions.record(_distinct(observation for observation, _ in moved))
             events += await batch.write(queries)
+            services.crash_point("engine.values.before-commit")
+        services.crash_point("engine.values.after-commit")
         for event in events:
             await services.bus.publish(event)
         self._log.info("conditions changed", changed=len(moved), fired=len(batch.fired_keys))

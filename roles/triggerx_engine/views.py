@@ -50,6 +50,7 @@ class Views:
             wanted = self._wanted(chain_id)
             if wanted:
                 await self._jobs.take(await self._values.read(self._services.chain(chain_id), block, wanted))
+            self._services.crash_point("engine.views.before-cursor")
             await self._services.store.cursors.set(name, Cursor(number=block.number, hash=block.hash))
 
     def _wanted(self, chain_id: ChainId) -> dict[str, OnChain]:
