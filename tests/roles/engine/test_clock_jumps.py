@@ -96,7 +96,7 @@ async def test_due_seconds_when_the_process_stands_still_for_a_minute_then_the_p
 async def test_cool_down_when_the_wall_clock_jumps_then_the_job_does_not_rest_for_as_long(
     tmp_path: Path, jump_s: int, mode: ConditionMode
 ) -> None:
-    async with open_scene(tmp_path) as scene:
+    async with open_scene(tmp_path, now=CREATED_AT + 2 * 86_400) as scene:
         node = await scene.engine()
         trigger = ConditionTrigger(
             condition_type="greater_than",
