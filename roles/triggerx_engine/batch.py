@@ -7,14 +7,13 @@ decides adds to a batch, and the batch is written as the last thing before the c
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from triggerx.core.admission import Ruling, Surroundings, admit
+from triggerx.core.admission import FIRES, Surroundings, admit
 from triggerx.core.canonical import Json
-from triggerx.core.evidence import Evidence, dump_evidence, firing_of
+from triggerx.core.evidence import Evidence, dump_evidence
 from triggerx.core.job import JobId
-from triggerx.core.ledger import Decision, EntryNumber, LedgerEntry, NewEntry, Outcome, Reason
+from triggerx.core.ledger import Decision, EntryNumber, LedgerEntry, NewEntry, Outcome, Reason, Ruling, new_entry
 from triggerx.core.terms import DAY_S, JobTerms
 from triggerx.events import Event, TaskCreated
-from triggerx.evm.hub import task_key
 from triggerx.evm.types import ChainId, Hash32, to_hex
 from triggerx.ports.store import Queries
 from triggerx.ports.store.jobs import Fired
@@ -61,7 +60,7 @@ class Batch:
 
     def fire(self, terms: JobTerms, evidence: Evidence) -> None:
         """Note a new occurrence as fired, and make its task."""
-        entry = self.entry(terms, evidence, Ruling(outcome=Outcome.FIRED))
+        entry = self.entry(terms, evidence, FIRES)
         self._entries.append(entry)
         self._make_task(terms, entry)
 
@@ -101,26 +100,9 @@ class Batch:
         """Add a line about a job to the event log."""
         self._events.append(NewEvent(kind=kind, subject=f"job:{job_id}", payload=details))
 
-    def entry(
-        self, terms: JobTerms, evidence: Evidence, ruling: Ruling, *, last: int | None = None, count: int = 1
-    ) -> NewEntry:
-        """Make the entry of an occurrence, or of `count` due seconds up to `last`."""
-        firing = firing_of(evidence)
-        return NewEntry(
-            job_number=terms.number,
-            job_id=terms.job_id,
-            task_key=task_key(terms.job_id, firing),
-            firing=firing,
-            moment=evidence.moment,
-            last_moment=evidence.moment if last is None else last,
-            count=count,
-            outcome=ruling.outcome,
-            reason=ruling.reason,
-            detail=ruling.detail,
-            evidence=evidence,
-            priority=terms.priority,
-            decided_at_ms=self.now_ms,
-        )
+    def entry(self, terms: JobTerms, evidence: Evidence, ruling: Ruling) -> NewEntry:
+        """Make the entry of an occurrence, decided about now."""
+        return new_entry(terms, evidence, ruling, now_ms=self.now_ms)
 
     async def write(self, queries: Queries) -> list[Event]:
         """Write everything; returns what to tell the bus once it is durable."""

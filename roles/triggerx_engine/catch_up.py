@@ -10,7 +10,7 @@ from typing import Final
 from triggerx.core.followers import chain_follower
 from triggerx.core.job import EventTrigger
 from triggerx.core.terms import JobTerms
-from triggerx.ports.chain import Chain
+from triggerx.ports.chain import Block, Chain
 from triggerx.role import Services
 from triggerx.triggers.block_logs import seen_logs
 from triggerx.triggers.event import event_spec
@@ -30,13 +30,21 @@ class CatchUp:
         self._enter = enter
         self._log = services.log.bind(loop=chain_follower(chain.chain_id))
 
-    async def run(self, *, covered_to: int) -> None:
-        """Read up to `covered_to` (included), the newest block that the follower has handed out."""
+    async def run(self, *, covered_to: Block) -> None:
+        """Read up to `covered_to` (included), the newest block that the follower has handed out.
+
+        Where that was replaced meanwhile nothing is entered, for the follower drops only what lies in its own blocks;
+        its next range begins with what was replaced, and the jobs have their turn after it.
+        """
+        last = covered_to.number
         for terms in self._jobs.uncovered[:JOBS_AT_ONCE]:
-            occurred = await self._read(terms, covered_to)
-            await self._enter(occurred, terms, covered_to + 1)
+            occurred = await self._read(terms, last)
+            present = await self._chain.block(last)
+            if present is None or present.hash != covered_to.hash:
+                return
+            await self._enter(occurred, terms, last + 1)
             self._jobs.cover(terms.number)
-            self._log.info("event job watched", job_id=str(terms.job_id), block=covered_to + 1, found=len(occurred))
+            self._log.info("event job watched", job_id=str(terms.job_id), block=last + 1, found=len(occurred))
 
     async def _read(self, terms: JobTerms, last: int) -> list[Occurred]:
         trigger = terms.trigger

@@ -1,22 +1,23 @@
 """The chain watcher: follows one chain once for all jobs that wait for it, their events and their on-chain values.
 
-Each range of blocks goes through in one order: what it dropped, what its logs add to the ledger, how far the follower
-has come; then what is confirmed fires. A kill in between repeats a step that changes nothing the second time. A log is
-taken from the canonical range alone, so none is left out and none counts twice.
+What a range dropped, what its logs add to the ledger, and how far the follower has come are one transaction; then what
+is confirmed fires. A log is taken from the canonical range alone, so none is left out and none counts twice.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Final, NoReturn
 
 from triggerx.core.errors import InvalidInput, RecoverableError
 from triggerx.core.followers import chain_follower
 from triggerx.core.job import JobStatus
-from triggerx.core.ledger import NewEntry
+from triggerx.core.ledger import NewEntry, Outcome
+from triggerx.core.task import ChainLogMinedAgain
 from triggerx.core.terms import JobTerms
-from triggerx.events import JobChanged, JobCreated
+from triggerx.events import Event, JobChanged, JobCreated
 from triggerx.evm.types import ChainId, Hash32
+from triggerx.moves import move_task
 from triggerx.ports.chain import Block, BlockRange, Chain, Receipt
 from triggerx.ports.store import Queries
 from triggerx.ports.store.jobs import TriggerKind
@@ -32,7 +33,7 @@ from triggerx_engine.views import Views
 
 WINDOW_BLOCKS: Final = 256  # kept to notice a reorg by after a restart, as many as the follower itself remembers
 BEGIN_BLOCKS: Final = 64  # known from the start: deeper than the reorgs of any chain that is in use
-ENTRIES_PER_TRANSACTION: Final = 1_000  # a flood is entered in pieces, each some ten milliseconds
+ENTRIES_PER_TRANSACTION: Final = 1_000  # a flood is entered in pieces of whole blocks, each some ten milliseconds
 CONFIRMATIONS: Final = 1  # on a chain that the network's file says nothing about
 RETRY_S: Final = 2.0  # after a chain did not answer; its client has tried every endpoint by then
 
@@ -82,13 +83,13 @@ class ChainWatcher:
             async with self._services.store.transaction() as queries:
                 await queries.blocks.move(self._name, dropped=known, added=newest, keep=WINDOW_BLOCKS)
             known = newest
-        await self._catch_up.run(covered_to=known[-1].number)
+        await self._catch_up.run(covered_to=known[-1])
         ranges = self._chain.canonical_ranges(self._jobs.wanted, known=known, start_block=known[-1].number + 1)
         async for found in ranges:
             await self.take(found)
             await self._views.read(self._chain_id, head=found.blocks[-1])
             await self._refresh()
-            await self._catch_up.run(covered_to=found.blocks[-1].number)
+            await self._catch_up.run(covered_to=found.blocks[-1])
             if not self._has_work:
                 return
 
@@ -102,27 +103,34 @@ class ChainWatcher:
         return blocks
 
     async def take(self, found: BlockRange) -> None:
-        """Take one range in, and let go what it confirms."""
+        """Take one range in, and let go what it confirms.
+
+        A block comes into the window with its entries or not at all: one whose entries alone were stored could be
+        dropped while the engine is down, and nobody would know that they are to be withdrawn.
+        """
         services = self._services
-        if found.dropped:
-            await self._withdraw(found.dropped)
         occurred = await self._occurred(found)
-        for start in range(0, len(occurred), ENTRIES_PER_TRANSACTION):
+        services.crash_point("engine.chain.before-entries")
+        dropped = found.dropped
+        for blocks, part in _pieces(found.blocks, occurred):
             async with services.store.transaction() as queries:
-                await self._enter(queries, occurred[start : start + ENTRIES_PER_TRANSACTION])
-        async with services.store.transaction() as queries:
-            await queries.blocks.move(self._name, dropped=found.dropped, added=found.blocks, keep=WINDOW_BLOCKS)
+                if dropped:
+                    await self._withdraw(queries, dropped)
+                events = await self._enter(queries, part)
+                services.crash_point("engine.chain.after-entries")
+                await queries.blocks.move(self._name, dropped=dropped, added=blocks, keep=WINDOW_BLOCKS)
+            dropped = ()
+            await self._publish(events)
         if occurred:
             self._log.info("events found", block=found.blocks[-1].number, events=len(occurred))
+        services.crash_point("engine.chain.before-release")
         await self._queue.release_confirmed(self._chain_id, head=found.blocks[-1].number)
 
-    async def _withdraw(self, dropped: Sequence[Block]) -> None:
-        services, hashes = self._services, [block.hash for block in dropped]
-        now_ms = services.clock.now_ms()
-        async with services.store.transaction() as queries:
-            stored = await queries.ledger.in_blocks(self._chain_id, hashes)
-            changed = [entry for each in stored if (entry := withdrawn(each, now_ms=now_ms)) is not None]
-            await queries.ledger.put_back(changed)
+    async def _withdraw(self, queries: Queries, dropped: Sequence[Block]) -> None:
+        now_ms = self._services.clock.now_ms()
+        stored = await queries.ledger.in_blocks(self._chain_id, [block.hash for block in dropped])
+        changed = [entry for each in stored if (entry := withdrawn(each, now_ms=now_ms)) is not None]
+        await queries.ledger.put_back(changed)
         self._log.warning("blocks replaced", count=len(dropped), last=dropped[0].number, entries=len(changed))
 
     async def _occurred(self, found: BlockRange) -> list[Occurred]:
@@ -150,8 +158,13 @@ class ChainWatcher:
                 places |= _places_in(receipt)
         return places
 
-    async def _enter(self, queries: Queries, occurred: Sequence[Occurred]) -> None:
-        """Write entries; one whose firing is known is put back where a reorg had moved or dropped it."""
+    async def _enter(self, queries: Queries, occurred: Sequence[Occurred]) -> list[Event]:
+        """Write entries; one whose firing is known is put back where a reorg had moved or dropped it.
+
+        Returns what to tell the bus after the commit.
+        """
+        if not occurred:
+            return []
         now_ms = self._services.clock.now_ms()
         fresh: dict[Hash32, NewEntry] = {}
         for each in occurred:
@@ -160,18 +173,29 @@ class ChainWatcher:
             if entry is not None:
                 fresh[entry.task_key] = entry
         known = {each.entry.task_key: each for each in await queries.ledger.by_keys(list(fresh))}
-        moved = [
-            again
-            for key, stored in known.items()
-            if (again := mined_again(stored, fresh[key], now_ms=now_ms)) is not None
-        ]
+        moved: list[NewEntry] = []
+        events: list[Event] = []
+        for key, stored in known.items():
+            task = await queries.tasks.by_key(key) if stored.outcome is Outcome.WITHDRAWN else None
+            if task is not None:  # it had fired, and was given up when its log did not come back
+                events += await move_task(queries, task, ChainLogMinedAgain(), attempts_max=0, now_ms=now_ms)
+            again = mined_again(stored, fresh[key], had_fired=task is not None, now_ms=now_ms)
+            if again is not None:
+                moved.append(again)
         await queries.ledger.put_back(moved)
         await queries.ledger.add_many([entry for key, entry in fresh.items() if key not in known])
+        return events
+
+    async def _publish(self, events: Sequence[Event]) -> None:
+        for event in events:
+            await self._services.bus.publish(event)
 
     async def _caught_up(self, occurred: Sequence[Occurred], terms: JobTerms, block_number: int) -> None:
         async with self._services.store.transaction() as queries:
-            await self._enter(queries, occurred)
+            events = await self._enter(queries, occurred)
             await queries.jobs.set_watched_from(terms.number, block_number)
+        self._services.crash_point("engine.chain.after-catch-up")
+        await self._publish(events)
         await self._queue.release_confirmed(self._chain_id, head=block_number - 1)
 
     async def _refresh(self) -> None:
@@ -193,6 +217,21 @@ class ChainWatcher:
         async with self._services.store.transaction() as queries:
             await queries.jobs.set_status(terms.job_id, JobStatus.FAILED, reason=str(error))
             await set_aside(queries, terms, error, now=self._services.clock.now())
+
+
+def _pieces(
+    blocks: Sequence[Block], occurred: Sequence[Occurred]
+) -> Iterator[tuple[Sequence[Block], Sequence[Occurred]]]:
+    """Split a range into runs of whole blocks with `ENTRIES_PER_TRANSACTION` entries, or somewhat more."""
+    by_block: dict[int, list[Occurred]] = {block.number: [] for block in blocks}
+    for each in occurred:
+        by_block[each.block.number].append(each)
+    first, part = 0, list[Occurred]()
+    for place, block in enumerate(blocks, start=1):
+        part += by_block[block.number]
+        if len(part) >= ENTRIES_PER_TRANSACTION or place == len(blocks):
+            yield blocks[first:place], part
+            first, part = place, []
 
 
 def _places_in(receipt: Receipt) -> dict[tuple[Hash32, int], int]:

@@ -10,12 +10,16 @@ from triggerx.ports.chain import Block
 from triggerx.role import Services
 
 
+class EverythingWaits(RecoverableError):
+    """No task can be assigned for now: what is missing has nothing to do with the one that was tried."""
+
+
 async def draft_assignment(services: Services, task: Task, job: Job) -> SignedAssignment:
     """Draw and sign the task's next attempt over the operators that are active on chain and checked in this epoch.
 
-    The seed hangs on the moment of the task's evidence, and the order begins at that moment. Raises `RecoverableError`
-    while nobody is on the roster or the seed block is not known, `InvalidInput` for a job whose chain is not of this
-    network, and for evidence that is not that of the firing.
+    The seed hangs on the moment of the task's evidence, and the order begins at that moment. Raises `EverythingWaits`
+    while nobody is on the roster, `RecoverableError` while the seed block is not known, `InvalidInput` for a job whose
+    chain is not of this network, and for evidence that is not that of the firing.
     """
     if services.engine_signer is None:
         raise UnrecoverableError("the engine has no key")
@@ -27,7 +31,7 @@ async def draft_assignment(services: Services, task: Task, job: Job) -> SignedAs
     online = {c.operator for c in await services.store.keepers.list_check_ins(since=now - timing.epoch_s)}
     roster = [operator for operator in await services.operators.active() if operator.address in online]
     if not roster:
-        raise RecoverableError("no active keeper has checked in during this epoch")
+        raise EverythingWaits("no active keeper has checked in during this epoch")
     moment = moment_of(task.firing, task.evidence)
     seed = await _seed_block(services, moment)
     attempt = task.attempt + 1

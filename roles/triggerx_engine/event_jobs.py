@@ -3,11 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from triggerx.core.evidence import firing_of
 from triggerx.core.job import EventTrigger
-from triggerx.core.ledger import LedgerEntry, NewEntry, Outcome, Reason
+from triggerx.core.ledger import QUEUED, LedgerEntry, NewEntry, Outcome, Reason, Ruling, new_entry
 from triggerx.core.terms import JobTerms
-from triggerx.evm.hub import task_key
 from triggerx.evm.types import ChainId
 from triggerx.ports.chain import Log, LogFilter
 from triggerx.triggers.event import event_spec
@@ -100,23 +98,9 @@ def entry_of(terms: JobTerms, occurred: Occurred, *, confirmations: int, now_ms:
         return None
     chain_id = terms.trigger.chain_id if isinstance(terms.trigger, EventTrigger) else ChainId(0)
     evidence = event_evidence(chain_id, occurred)
-    firing = firing_of(evidence)
-    is_ready = confirmations == 0
-    return NewEntry(
-        job_number=terms.number,
-        job_id=terms.job_id,
-        task_key=task_key(terms.job_id, firing),
-        firing=firing,
-        moment=block.timestamp,
-        last_moment=block.timestamp,
-        outcome=Outcome.QUEUED if is_ready else Outcome.CONFIRMING,
-        reason=Reason.NONE if is_ready else Reason.UNCONFIRMED,
-        detail="" if is_ready else f"{confirmations} blocks are to lie on top of block {block.number}",
-        evidence=evidence,
-        priority=terms.priority,
-        ready_block=block.number + confirmations,
-        decided_at_ms=now_ms,
-    )
+    waits = f"{confirmations} blocks are to lie on top of block {block.number}"
+    ruling = Ruling(outcome=Outcome.CONFIRMING, reason=Reason.UNCONFIRMED, detail=waits) if confirmations else QUEUED
+    return replace(new_entry(terms, evidence, ruling, now_ms=now_ms), ready_block=block.number + confirmations)
 
 
 def withdrawn(stored: LedgerEntry, *, now_ms: int) -> NewEntry | None:
@@ -132,14 +116,15 @@ def withdrawn(stored: LedgerEntry, *, now_ms: int) -> NewEntry | None:
     return replace(stored.entry, outcome=Outcome.WITHDRAWN, reason=Reason.REORGED, detail=detail, decided_at_ms=now_ms)
 
 
-def mined_again(stored: LedgerEntry, fresh: NewEntry, *, now_ms: int) -> NewEntry | None:
+def mined_again(stored: LedgerEntry, fresh: NewEntry, *, had_fired: bool, now_ms: int) -> NewEntry | None:
     """Return what an entry becomes when its log is seen in `fresh`'s block; None when it was known to lie there.
 
-    A log mined again is the same firing: what had fired stays fired, whatever waited waits anew in its new block.
+    A log mined again is the same firing: what had fired stays fired, also where it was withdrawn in between
+    (`had_fired`), and whatever waited waits anew in its new block.
     """
     if stored.entry.evidence == fresh.evidence and stored.entry.reason is not Reason.REORGED:
         return None
-    if stored.outcome is Outcome.FIRED:
+    if stored.outcome is Outcome.FIRED or had_fired:
         again = replace(fresh, outcome=Outcome.FIRED, reason=Reason.NONE, ready_block=None)
         return replace(again, detail="a reorg moved its log to another block after it had fired", decided_at_ms=now_ms)
     return fresh

@@ -8,9 +8,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, NoReturn
 
-from triggerx.core.admission import Ruling
 from triggerx.core.evidence import ConditionEvidence
-from triggerx.core.ledger import EntryNumber, LedgerEntry, Outcome
+from triggerx.core.ledger import EntryNumber, LedgerEntry, Outcome, Ruling
 from triggerx.core.terms import JobTerms
 from triggerx.events import DepositChanged, JobChanged, OccurrenceQueued, TaskEnded
 from triggerx.evm.types import ChainId
@@ -75,6 +74,8 @@ class Queue:
                 entries = await take(queries, ENTRIES_PER_ROUND)
                 batch = await self._decide(queries, entries)
                 events = await batch.write(queries)
+                self._services.crash_point("engine.queue.before-commit")
+            self._services.crash_point("engine.queue.after-commit")
             count = len(entries)
             for event in events:
                 await self._services.bus.publish(event)

@@ -3,10 +3,9 @@
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from triggerx.core.admission import Ruling
 from triggerx.core.evidence import TimeEvidence
 from triggerx.core.job import TimeTrigger
-from triggerx.core.ledger import LedgerEntry, NewEntry, Outcome, Reason
+from triggerx.core.ledger import LedgerEntry, NewEntry, Outcome, Reason, Ruling
 from triggerx.core.terms import JobTerms
 from triggerx.evm.hub import FiringKind
 from triggerx.triggers.misfire import SlotRange, settle_slots
@@ -122,4 +121,5 @@ def _continues(last: LedgerEntry, run: Run) -> bool:
 
 
 def _entry(batch: Batch, terms: JobTerms, run: Run) -> NewEntry:
-    return batch.entry(terms, TimeEvidence(due=run.first), run.ruling, last=run.last, count=run.count)
+    first = batch.entry(terms, TimeEvidence(due=run.first), run.ruling)
+    return replace(first, last_moment=run.last, count=run.count)

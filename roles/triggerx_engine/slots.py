@@ -65,6 +65,8 @@ class TimeWatcher:
                     events += await self._set_aside(queries, terms, error)
             await _note(queries, batch, settled)
             events += await batch.write(queries)
+            services.crash_point("engine.slots.before-commit")
+        services.crash_point("engine.slots.after-commit")
         for event in events:
             await services.bus.publish(event)
         self._log.info("jobs due", jobs=len(claimed), fired=len(batch.fired_keys))

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, NoReturn
 
-from triggerx.core.admission import Ruling
 from triggerx.core.canonical import Json
 from triggerx.core.errors import InvalidInput
 from triggerx.core.followers import CONDITION_WATCHED
 from triggerx.core.job import ConditionTrigger, JobStatus
-from triggerx.core.ledger import Outcome, Reason
+from triggerx.core.ledger import Outcome, Reason, Ruling
 from triggerx.core.terms import JobTerms
 from triggerx.events import Event
 from triggerx.ports.store.jobs import TriggerKind
@@ -30,9 +29,7 @@ from triggerx_engine.prices import Prices
 from triggerx_engine.shelf import set_aside
 
 STATES_PER_READ: Final = 5_000
-CHANGES_PER_TRANSACTION: Final = (
-    200  # some ten ms; a source's first value changes all of its conditions
-)
+CHANGES_PER_TRANSACTION: Final = 200  # some ten ms; a source's first value changes all of its conditions
 NOTE_EVERY_S: Final = 5.0  # the newest value of a source is for people to look at; every change of a condition is kept
 COOLING: Final = Ruling(outcome=Outcome.SKIPPED, reason=Reason.COOLDOWN, detail="the job's cool-down was not over")
 
@@ -138,6 +135,8 @@ class ConditionJobs:
             await queries.conditions.save_many(_rows(moved))
             await queries.conditions.record(_distinct(observation for observation, _ in moved))
             events += await batch.write(queries)
+            services.crash_point("engine.values.before-commit")
+        services.crash_point("engine.values.after-commit")
         for event in events:
             await services.bus.publish(event)
         self._log.info("conditions changed", changed=len(moved), fired=len(batch.fired_keys))

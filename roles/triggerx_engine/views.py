@@ -27,6 +27,7 @@ class Views:
         self._services = services
         self._jobs = jobs
         self._values = BlockValues()
+        self._idle: set[ChainId] = set()
         self._log = services.log.bind(loop="engine.views")
 
     def has_any(self, chain_id: ChainId) -> bool:
@@ -34,12 +35,16 @@ class Views:
         return bool(self._wanted(chain_id))
 
     async def read(self, chain_id: ChainId, *, head: Block) -> None:
-        """Read every confirmed block after the last one that was read."""
+        """Read every confirmed block after the last one that was read; none while no condition looks at the chain."""
+        if not self._wanted(chain_id):
+            self._idle.add(chain_id)
+            return
         confirmations = self._services.network.confirmations_on(chain_id)
         last = head.number - (CONFIRMATIONS if confirmations is None else confirmations)
         name = views_follower(chain_id)
         cursor = await self._services.store.cursors.get(name)
-        first = last if cursor is None else cursor.number + 1
+        first = last if cursor is None or chain_id in self._idle else cursor.number + 1
+        self._idle.discard(chain_id)
         if first < head.number - STATE_BLOCKS:
             await self._leave_out(chain_id, first, head.number - STATE_BLOCKS - 1)
             first = head.number - STATE_BLOCKS
@@ -48,8 +53,8 @@ class Views:
             if block is None:
                 raise RecoverableError(f"chain {chain_id}: block {number} is missing below {head.number}: ask again")
             wanted = self._wanted(chain_id)
-            if wanted:
-                await self._jobs.take(await self._values.read(self._services.chain(chain_id), block, wanted))
+            await self._jobs.take(await self._values.read(self._services.chain(chain_id), block, wanted))
+            self._services.crash_point("engine.views.before-cursor")
             await self._services.store.cursors.set(name, Cursor(number=block.number, hash=block.hash))
 
     def _wanted(self, chain_id: ChainId) -> dict[str, OnChain]:

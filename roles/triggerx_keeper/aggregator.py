@@ -13,7 +13,7 @@ from typing import NoReturn
 from triggerx.core.document import proof_of_task
 from triggerx.core.election import Duty, Operator, draw
 from triggerx.core.errors import InvalidInput, RecoverableError, UnrecoverableError
-from triggerx.core.quorum import Outcome, tally
+from triggerx.core.quorum import Outcome, security_of, tally
 from triggerx.events import VoteHeard
 from triggerx.evm.bn254.bls import aggregate_signatures
 from triggerx.evm.contracts import AttestationCenter
@@ -161,7 +161,7 @@ class Aggregator:
             approving=frozenset(share.operator_id for share in shares if share.is_approved),
             rejecting=frozenset(share.operator_id for share in shares if not share.is_approved),
         )
-        outcome = counted.outcome(opened.body.security)
+        outcome = counted.outcome(security_of(opened.body))
         if outcome is Outcome.OPEN:
             return None
         is_approved = outcome is Outcome.APPROVED

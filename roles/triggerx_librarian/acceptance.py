@@ -23,6 +23,7 @@ from triggerx_librarian.registry import chain_of, read_entry
 
 EXECUTABLE_DEFINITIONS: Final = STATIC_DEFINITIONS
 """What keepers of this release carry out; those whose arguments a script computes are scheduled all the same."""
+QUORUM_FIRST: Final = 1
 _REGISTRY_POLL_S: Final = 0.5
 
 
@@ -37,6 +38,27 @@ def check_executable(body: JobBody) -> None:
             f"keepers do not do yet: give the arguments in the body, with one of the task definitions {known}",
             field="task_definition_id",
         )
+
+
+def check_security(services: Services, body: JobBody) -> None:
+    """Refuse level 1, with 422, where no hub can hold an action to a quorum's signature before it."""
+    if body.security != QUORUM_FIRST:
+        return
+    chain_id, network = body.action.chain_id, services.network
+    if chain_id != network.l2_chain_id:
+        raise refuse(
+            422,
+            "security-unavailable",
+            f"security 1 has a quorum sign before the action, and the hub of chain {chain_id} does not know the "
+            f"operators' keys: they are on chain {network.l2_chain_id}. Take 2, 3 or 4",
+            field="security",
+        )
+    raise refuse(
+        422,
+        "not-executable",
+        "security 1 has a quorum sign before the action, which this network's keepers do not do yet: take 2, 3 or 4",
+        field="security",
+    )
 
 
 def check_limits(body: JobBody) -> None:

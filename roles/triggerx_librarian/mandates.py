@@ -43,7 +43,7 @@ def _check_bounds(body: JobBody, signed: SignedMandate, *, now: int) -> None:
     for name, value in (("runsMax", mandate.runs_max), ("attemptsMax", mandate.attempts_max)):
         if value < 1:
             raise InvalidInput(f"mandate.{name}", "is 0, so the hub would refuse every run")
-    if (mandate.security == 1) != (body.security == 1):
+    if mandate.security != body.security:
         raise InvalidInput("mandate.security", f"is {mandate.security}, the job's security is {body.security}")
     if isinstance(trigger, TimeTrigger) and 0 < trigger.interval_s < mandate.spacing:
         raise InvalidInput(

@@ -30,6 +30,7 @@ from triggerx_librarian.acceptance import (
     check_authority,
     check_executable,
     check_limits,
+    check_security,
     first_due,
     registered,
 )
@@ -105,6 +106,7 @@ class Postings:
         services, is_owners = self._services, base is not None
         check_executable(body)
         check_limits(body)
+        check_security(services, body)
         known = await services.store.jobs.get(body.job_id)
         if known is not None and is_same(known.body, body, is_owners=is_owners) and not is_deleted(known):
             return Accepted(body=known.body)

@@ -12,8 +12,7 @@ from triggerx.core.errors import InvalidInput
 from triggerx.core.evidence import COUNT_MAX, RUN_AGE_S_MAX, SECOND_MAX, ManualEvidence
 from triggerx.core.job import Job, JobId, JobStatus
 from triggerx.core.job_fields import read_integer, read_text
-from triggerx.core.ledger import LedgerEntry, NewEntry, Outcome
-from triggerx.core.terms import JobTerms
+from triggerx.core.ledger import QUEUED, LedgerEntry, new_entry
 from triggerx.core.validation import signer_of
 from triggerx.events import OccurrenceQueued
 from triggerx.evm.hub import Firing, run_digest, task_key
@@ -72,7 +71,7 @@ class Runs:
         if known:
             return False, known[0]
         now_ms = self._services.clock.now_ms()
-        await queries.ledger.add_many([_entry(terms, firing, wish, now_ms=now_ms)])
+        await queries.ledger.add_many([new_entry(terms, wish, QUEUED, now_ms=now_ms)])
         (stored,) = await queries.ledger.by_keys([key])
         details: dict[str, Json] = {"nonce": str(wish.nonce), "task_key": to_hex(key)}
         await queries.events.append("run_requested", f"job:{job_id}", details, now_ms=now_ms)
@@ -124,21 +123,6 @@ def _read_wish(raw: dict[str, object]) -> ManualEvidence:
         nonce=read_integer(raw, "nonce", low=0, high=COUNT_MAX),
         requested_at=read_integer(raw, "requested_at", low=0, high=SECOND_MAX),
         signature=signature,
-    )
-
-
-def _entry(terms: JobTerms, firing: Firing, wish: ManualEvidence, *, now_ms: int) -> NewEntry:
-    return NewEntry(
-        job_number=terms.number,
-        job_id=terms.job_id,
-        task_key=task_key(terms.job_id, firing),
-        firing=firing,
-        moment=wish.requested_at,
-        last_moment=wish.requested_at,
-        outcome=Outcome.QUEUED,
-        evidence=wish,
-        priority=terms.priority,
-        decided_at_ms=now_ms,
     )
 
 

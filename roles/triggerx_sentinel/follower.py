@@ -81,6 +81,8 @@ class Follower:
                 events.extend(await found.store(queries))
             if cursor is not None:
                 await queries.cursors.set(self.name, cursor)
+            self._services.crash_point("sentinel.follower.before-commit")
+        self._services.crash_point("sentinel.follower.after-commit")
         for event in events:
             await self._services.bus.publish(event)
 

@@ -7,6 +7,8 @@ from typing import cast
 from triggerx.core.canonical import Json
 from triggerx.core.document import decode_document
 from triggerx.core.errors import InvalidInput, RecoverableError
+from triggerx.core.job import JobId
+from triggerx.core.quorum import security_of, shortfall
 from triggerx.core.task import FINAL, ChainTaskDecided, Task, transition
 from triggerx.events import Event, TaskChanged, TaskEnded
 from triggerx.evm.contracts import AttestationCenter
@@ -20,6 +22,10 @@ from triggerx_sentinel.registrations import operator_joined, operator_left, powe
 
 INTERNAL_DEFINITIONS = range(10001, 10004)  # the Attestation Center's own tasks (CHAIN.md §1)
 WORD_BYTES = 32
+STATE_BLOCKS = 120  # behind the head: full nodes keep the states of the last 128 blocks, and time passes
+NOTHING_MORE = 4
+DEMANDED_HERE = frozenset({2, 3})
+"""Levels of security that ask for more voting power than the contract does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +58,7 @@ class Decided:
         if step.state == task:
             return ()
         state = step.state
-        if self.decision.is_approved:
+        if self.decision.is_approved and not task.is_approved:
             state = self._with_action(state)
             await queries.keepers.credit(self.decision.performer, points=state.task_cost or Wei(0), tasks=1)
             await self._note_job(queries, state)
@@ -181,17 +187,20 @@ class AttestationLogs(LogReader):
             now_ms=now_ms,
         )
         self._log.info("task decided", task_number=decision.task_number, performer=checksum(performer), cid=cid)
-        return await self._with_action(decision)
+        return await self._with_action(decision, log.block_number)
 
-    async def _with_action(self, decision: ChainTaskDecided) -> Decided:
+    async def _with_action(self, decision: ChainTaskDecided, block_number: int) -> Decided:
         """Find the task and its action by the document that the CID names; the task's row alone when nobody has it."""
         services, now_s = self._services, decision.now_ms // 1000
         content = await services.content.get(decision.cid)
         if content is None:
             task = await services.store.tasks.by_cid(decision.cid)
             key = None if task is None else task.task_key
+            if task is not None:
+                decision = await self._held_to_security(decision, task.job_id, block_number)
             return Decided(decision=decision, task_key=key, now_s=now_s)
         document = decode_document(content)
+        decision = await self._held_to_security(decision, document.assignment.job_id, block_number)
         chain = services.chains.get(document.action.chain_id)
         if chain is None:
             raise InvalidInput("action.chain_id", f"this node has no endpoint for chain {document.action.chain_id}")
@@ -205,6 +214,31 @@ class AttestationLogs(LogReader):
             action=receipt,
             action_timestamp=None if block is None else block.timestamp,
         )
+
+    async def _held_to_security(self, decision: ChainTaskDecided, job_id: JobId, block_number: int) -> ChainTaskDecided:
+        """Say what an approval lacks for the security of its job, by the voting powers at its block."""
+        job = await self._services.store.jobs.get(job_id)
+        security = NOTHING_MORE if job is None else security_of(job.body)
+        if not decision.is_approved or security not in DEMANDED_HERE:
+            return decision
+        powers = await self._powers(block_number)
+        attesting = sum(powers.get(operator_id, 0) for operator_id in decision.attester_ids)
+        missing = shortfall(attesting, sum(powers.values()), security)
+        if missing:
+            self._log.error("task attested below its security", job_id=str(job_id), reason=missing)
+        return replace(decision, shortfall=missing)
+
+    async def _powers(self, block_number: int) -> Mapping[int, int]:
+        """Return each active operator's voting power at a block; the present one where no node knows that any more."""
+        chain, center = self._services.chain(self._services.network.l2_chain_id), AttestationCenter
+        head = await chain.head()
+        answer = await chain.call(
+            self._services.network.attestation_center,
+            center.getActiveOperatorsDetails.encode(),
+            block=block_number if head.number - block_number <= STATE_BLOCKS else "latest",
+        )
+        (rows,) = cast("tuple[list[tuple[Address, int, int]]]", center.getActiveOperatorsDetails.decode_output(answer))
+        return {operator_id: power for _, operator_id, power in rows}
 
     async def _signatures(self, tx_hash: Hash32, values: Mapping[str, object]) -> tuple[bytes, bytes]:
         """Return tpSignature and taSignature (64 bytes) from the submission's calldata.

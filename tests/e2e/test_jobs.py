@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import aiohttp
+
 TRIGGERX = str(Path(sys.executable).with_name("triggerx"))
 WITHIN_S = 120.0
 LOOK_S = 0.5
@@ -51,24 +53,45 @@ class Person:
                 await asyncio.sleep(LOOK_S)
 
     def job(self, *, interval_s: int, job_id: str = "") -> str:
-        """Write a job file that calls the example target; returns its name."""
-        document = json.loads((self.folder / "devnet.json").read_text())
-        fields = {
-            "job_title": "by hand",
-            "task_definition_id": 1,
+        """Write a time job's file; returns its name."""
+        given = {"job_id": job_id} if job_id else {}
+        return self.file("job", task_definition_id=1, schedule_type="interval", time_interval=interval_s, **given)
+
+    def file(self, name: str, **fields: object) -> str:
+        """Write the file of a job that calls the example target, with amount 7 where nothing else is said."""
+        document = self.document()
+        whole = {
+            "job_title": name,
             "time_frame": 3600,
             "recurring": True,
-            "schedule_type": "interval",
-            "time_interval": interval_s,
             "target_contract_address": document["contracts"]["example_target"],
             "target_function": document["example_target_function"],
             "abi": json.dumps(document["example_target_abi"]),
             "arguments": ["7"],
-            **({"job_id": job_id} if job_id else {}),
+            **fields,
         }
-        file = self.folder / "job.json"
-        file.write_text(json.dumps(fields))
+        file = self.folder / f"{name}.json"
+        file.write_text(json.dumps(whole))
         return str(file)
+
+    def document(self) -> Any:
+        """What the network wrote about itself."""
+        return json.loads((self.folder / "devnet.json").read_text())
+
+    async def head(self) -> str:
+        """The number of the chain's newest block."""
+        question = {"jsonrpc": "2.0", "id": 1, "method": "eth_blockNumber", "params": []}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(self.document()["rpc_url"], json=question) as answer,
+        ):
+            return str(int((await answer.json())["result"], 16))
+
+    async def creates(self, file: str) -> str:
+        """Make a job on chain, mandate it and hand it in; returns its id."""
+        created = await self.asks("jobs", "create", file, "--deposit", str(10**17))
+        (job,) = created["job_ids"]
+        return str(job)
 
 
 @asynccontextmanager
@@ -116,3 +139,44 @@ async def test_job_when_only_commands_are_typed_then_it_lives_its_whole_life(tmp
         await person.types("tasks", "retry", str(task["task_id"]), status=2)
         assert (await person.asks("jobs", "delete", job))["status"] == "deleted"
         await person.types("jobs", "run", job, status=2)
+
+
+async def test_jobs_when_events_conditions_and_a_hand_make_them_fire_then_all_is_attested_and_proved(
+    tmp_path: Path,
+) -> None:
+    async with development_network(tmp_path) as person:
+        target = person.document()["contracts"]["example_target"]
+        event = person.file(
+            "event",
+            task_definition_id=3,
+            trigger_chain_id="31337",
+            trigger_contract_address=target,
+            trigger_event="Incremented(address indexed caller, uint256 amount, uint256 total, uint256 value)",
+            event_filters=[{"name": "amount", "value": "7"}],
+            event_confirmations=2,
+            arguments=["5"],
+        )
+        condition = person.file(
+            "condition",
+            task_definition_id=5,
+            condition_type="greater_equal",
+            value_source_type="view",
+            value_source_url=target,
+            value_source_chain_id="31337",
+            value_source_function="total() returns (uint256)",
+            upper_limit="14",
+            arguments=["1"],
+        )
+        on_event, on_value = await person.creates(event), await person.creates(condition)
+        by_time = await person.creates(person.job(interval_s=6))
+        for job in (by_time, on_event, on_value):
+            (task, *_) = await person.attested(job, 1)
+            assert task["is_guarded"] is True
+        await person.asks("jobs", "run", on_value)
+        assert len(await person.attested(on_value, 2)) == 2
+
+        assert "the condition became true for time 1" in await person.types("jobs", "why", on_value)
+        head = await person.head()
+        (seen, *_) = (await person.asks("jobs", "simulate", event, "--from", "1", "--to", head))["firings"]
+        assert seen["call_succeeded"] is True
+        assert "the ledger is complete" in await person.types("audit", "--from", "1", "--to", head)

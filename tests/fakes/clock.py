@@ -10,7 +10,7 @@ _SETTLE_PASSES = 64
 
 
 class VirtualClock:
-    """Implements `ports.clock.Clock`; time moves only in `advance`, and the wall clock alone in `jump`."""
+    """Implements `ports.clock.Clock`; time moves only in `advance` and `freeze`, and the wall clock alone in `jump`."""
 
     def __init__(self, *, now: int = 1_700_000_000) -> None:
         self._wall_ns = now * 1_000_000_000
@@ -50,6 +50,11 @@ class VirtualClock:
         """Set the wall clock forward (or back) without time having passed."""
         self._wall_ns += round(duration_s * 1e9)
         self._wake()
+        await self._settle()
+
+    async def freeze(self, duration_s: float) -> None:
+        """Let `duration_s` pass in which nobody runs, as for a process that was stopped and goes on."""
+        self._pass(round(duration_s * 1e9))
         await self._settle()
 
     async def _wait(self, sleepers: list[tuple[int, int, asyncio.Future[None]]], due_ns: int, now_ns: int) -> None:

@@ -1,7 +1,7 @@
 """What a transaction offers for gas: from the last blocks, by priority, under a cap.
 
-Rule: a quote is fresh at every use, so that a cap reached in a spike does not stay; networks without EIP-1559 get
-their legacy price.
+Rule: a quote is fresh at every use, so that a cap reached in a spike does not stay. Networks without EIP-1559 get their
+legacy price, and where the last blocks tell no tips, the node's word counts: both times the priority's percentage.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Final
 from triggerx.chains import answers
 from triggerx.chains.envelope import Fees
 from triggerx.chains.rpc import NodeRefusal, Question, RpcClient
+from triggerx.core.budget import FEE_PERCENT
 from triggerx.core.errors import RecoverableError
 from triggerx.ports.clock import Clock
 
@@ -18,7 +19,6 @@ HISTORY_BLOCKS: Final = 5
 PERCENTILES: Final = {1: 90, 2: 60, 3: 30}  # of the tips in those blocks, by priority (1 high, 3 low)
 BASE_FEE_HEADROOM: Final = 2  # times the next base fee: holds through six full blocks in a row (each adds an eighth)
 QUOTE_AGE_MAX_S: Final = 0.5  # shorter than any block time served
-LEGACY_HEADROOM_PERCENT: Final = 20
 
 
 class FeeQuotes:
@@ -55,7 +55,7 @@ class FeeQuotes:
                 priority: _median([int(row[wanted.index(percentile)]) for row in history.reward])
                 for priority, percentile in PERCENTILES.items()
             }
-            tips = {priority: tip if tip > 0 else least for priority, tip in tips.items()}
+            tips = {priority: tip if tip > 0 else _share(least, priority) for priority, tip in tips.items()}
             return {
                 priority: Fees(max_wei=base * BASE_FEE_HEADROOM + tip, priority_wei=tip)
                 for priority, tip in tips.items()
@@ -63,9 +63,12 @@ class FeeQuotes:
         if isinstance(history, RecoverableError) and not isinstance(history, NodeRefusal):
             raise history
         answer = await self._client.call("eth_gasPrice", [], answers.quantity)
-        price = int(answer)
-        legacy = Fees(max_wei=price + price * LEGACY_HEADROOM_PERCENT // 100, priority_wei=None)
-        return dict.fromkeys(PERCENTILES, legacy)
+        return {priority: Fees(max_wei=_share(int(answer), priority), priority_wei=None) for priority in PERCENTILES}
+
+
+def _share(wei: int, priority: int) -> int:
+    """Take the priority's percentage of an amount, rounded up: of one wei too, more is more."""
+    return -(-wei * FEE_PERCENT[priority] // 100)
 
 
 def _median(values: list[int]) -> int:

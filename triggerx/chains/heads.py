@@ -49,6 +49,7 @@ class HeadWatch:
         self._read_at = float("-inf")
         self._moved_at = self._compared_at = self._alarmed_at = clock.monotonic()
         self._interval_s = 0.0
+        self._is_seconded = False
         self._lock = asyncio.Lock()
 
     @property
@@ -85,10 +86,12 @@ class HeadWatch:
             if last is not None:
                 self._interval_s = now - self._moved_at
             self._moved_at = self._compared_at = self._alarmed_at = now
+            self._is_seconded = False
         elif now - self._alarmed_at >= self._lag_max_s:
             self._alarmed_at = now
             self._warn("chain head stands still", block=head.number, for_s=round(self.age_s))
-            self._client.distrust(f"its head {head.number} stands still for {self.age_s:.0f} s")
+            if not self._is_seconded:  # else it is the chain that stands, and both would be lost as witnesses
+                self._client.distrust(f"its head {head.number} stands still for {self.age_s:.0f} s")
         self._head = head
 
     async def _compared(self, head: Block, last: Block) -> Block:
@@ -101,6 +104,7 @@ class HeadWatch:
         self._compared_at = now
         question = Question("eth_getBlockByNumber", ["latest", False], answers.block)
         (answer,) = await self._client.ask_all([question], at=witness)
+        self._is_seconded = answer is not None and not isinstance(answer, RecoverableError)
         if answer is None or isinstance(answer, RecoverableError) or answer.number <= head.number:
             return head
         higher: Block = answer.to_block()

@@ -9,7 +9,7 @@ from typing import Final
 
 from triggerx.core.budget import run_cost
 from triggerx.core.job import JobStatus, TimeTrigger
-from triggerx.core.ledger import Outcome, Reason
+from triggerx.core.ledger import Outcome, Reason, Ruling
 from triggerx.core.terms import DAY_S, JobTerms
 from triggerx.evm.types import Wei
 
@@ -24,15 +24,6 @@ class Surroundings:
     now: int
     gas_price_wei: Wei | None
     user_runs_per_day_max: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ruling:
-    """FIRED, HELD, SKIPPED or MISSED, and why; `detail` has the numbers of it."""
-
-    outcome: Outcome
-    reason: Reason = Reason.NONE
-    detail: str = ""
 
 
 FIRES: Final = Ruling(outcome=Outcome.FIRED)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NewType
 
-from triggerx.core.evidence import Evidence
+from triggerx.core.evidence import Evidence, firing_of
 from triggerx.core.job import JobId
-from triggerx.evm.hub import Firing
+from triggerx.core.terms import JobTerms
+from triggerx.evm.hub import Firing, task_key
 from triggerx.evm.types import Hash32
 
 EntryNumber = NewType("EntryNumber", int)
@@ -83,6 +84,18 @@ HOLDS: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ruling:
+    """What becomes of an occurrence, and why; `detail` has the numbers of it."""
+
+    outcome: Outcome
+    reason: Reason = Reason.NONE
+    detail: str = ""
+
+
+QUEUED: Final = Ruling(outcome=Outcome.QUEUED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewEntry:
     """An occurrence as a watcher notes it. `moment` is its unix second: due, block's, or observation's.
 
@@ -108,6 +121,25 @@ class NewEntry:
     ready_block: int | None = None
     decided_at_ms: int
     """When it got its present outcome."""
+
+
+def new_entry(terms: JobTerms, evidence: Evidence, ruling: Ruling, *, now_ms: int) -> NewEntry:
+    """Make the entry of one occurrence of a job's trigger."""
+    firing = firing_of(evidence)
+    return NewEntry(
+        job_number=terms.number,
+        job_id=terms.job_id,
+        task_key=task_key(terms.job_id, firing),
+        firing=firing,
+        moment=evidence.moment,
+        last_moment=evidence.moment,
+        outcome=ruling.outcome,
+        reason=ruling.reason,
+        detail=ruling.detail,
+        evidence=evidence,
+        priority=terms.priority,
+        decided_at_ms=now_ms,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

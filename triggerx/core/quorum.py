@@ -5,11 +5,28 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from triggerx.core.election import Operator
+from triggerx.core.job import JobBody
 from triggerx.evm.tasks import approve_power, reject_power
 
 # Level of the job -> share of the total power that aggregator and sentinel demand (numerator, denominator). Levels 1
 # and 4 are the contract's own two thirds; 2 and 3 ask for more than the contract does (ARCHITECTURE, "security").
 SECURITY_SHARES = {1: (2, 3), 2: (5, 6), 3: (3, 4), 4: (2, 3)}
+
+
+def security_of(body: JobBody) -> int:
+    """Return the level that the owner demands: what the mandate says is signed, the body beside it is not."""
+    return body.security if body.mandate is None else body.mandate.mandate.security
+
+
+def shortfall(attesting: int, total: int, security: int) -> str:
+    """Say by how much an approval misses the level's share of the voting power; an empty text when it does not."""
+    numerator, denominator = SECURITY_SHARES[security]
+    if attesting >= total * numerator // denominator:
+        return ""
+    return (
+        f"attested below the job's security {security}: {attesting} of {total} voting power, "
+        f"{numerator}/{denominator} is demanded"
+    )
 
 
 class Outcome(StrEnum):

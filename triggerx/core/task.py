@@ -29,7 +29,7 @@ class TaskStatus(StrEnum):
     REJECTED = "rejected"
     FAILED = "failed"
     UNKNOWN = "unknown"
-    """Unguarded, taken on, and then not attested: it may have happened, and nobody else may try."""
+    """It may have happened: unguarded, taken on and not attested; or attested by less power than its job demands."""
 
 
 NOT_ANNOUNCED = "the performer took an unguarded task on and fell silent"
@@ -129,7 +129,7 @@ class PeerSilent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockDeadlinePassed:
-    """The present attempt's deadline is over."""
+    """The present attempt's deadline is over; of an unguarded task it counts only once the order was taken on."""
 
     attempt: int
     now: int
@@ -161,11 +161,18 @@ class ChainTaskDecided:
     tp_signature: bytes
     ta_signature: bytes
     now_ms: int
+    shortfall: str = ""
+    """Why an approval is not enough for the job's security, which the contract does not know."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnerRetried:
     """A person looked at a task that ended badly, and wants one more performer to try it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainLogMinedAgain:
+    """The log that a reorg had removed, and whose loss had ended the task, is on the chain again."""
 
 
 TaskInput: TypeAlias = (
@@ -176,6 +183,7 @@ TaskInput: TypeAlias = (
     | ClockDeadlinePassed
     | PeerPerformed
     | OwnerRetried
+    | ChainLogMinedAgain
     | ChainTaskDecided
 )
 
@@ -239,7 +247,9 @@ def transition(task: Task, event: TaskInput, *, attempts_max: int) -> Step:
         case ChainTaskDecided():
             return _decided(task, event)
         case OwnerRetried():
-            return _retried(task)
+            return _again(task) if task.status in DEAD else Step(state=task)
+        case ChainLogMinedAgain():
+            return _again(task) if task.status is TaskStatus.FAILED else Step(state=task)
         case _:
             return Step(state=task) if task.status in FINAL else _moved(task, event, attempts_max)
 
@@ -293,8 +303,10 @@ def _assigned(task: Task, event: EngineAssigned) -> Step:
 def _deadline(task: Task, event: ClockDeadlinePassed, attempts_max: int) -> Step:
     if event.attempt != task.attempt or task.deadline_at is None or event.now < task.deadline_at:
         return Step(state=task)
+    if task.status is TaskStatus.ASSIGNED and not task.is_guarded:
+        return Step(state=task)  # whether it was taken on, its performer alone can say
     was_performed = task.status is TaskStatus.PERFORMED
-    if task.is_guarded or task.status not in (TaskStatus.ACKNOWLEDGED, TaskStatus.PERFORMED):
+    if task.is_guarded:
         # An action that was announced is never done again: whoever is next finds it done, and announces it anew.
         silent = task.task_error or "the performer was silent"
         return _next(replace(task, task_error=NOT_ATTESTED if was_performed else silent), attempts_max)
@@ -334,9 +346,7 @@ def _performed(task: Task, event: PeerPerformed) -> Step:
     )
 
 
-def _retried(task: Task) -> Step:
-    if task.status not in DEAD:
-        return Step(state=task)
+def _again(task: Task) -> Step:
     waiting = replace(task, status=TaskStatus.CREATED, deadline_at=None)
     return Step(state=waiting, effects=(AssignNextPerformer(attempt=task.attempt + 1),))
 
@@ -346,9 +356,13 @@ def _decided(task: Task, event: ChainTaskDecided) -> Step:
 
     A task has as many documents as performers announced one: the approval of one stands, whatever became of others.
     """
-    if task.status is TaskStatus.ATTESTED or (task.status is TaskStatus.REJECTED and not event.is_approved):
+    if task.status is TaskStatus.ATTESTED or (task.status in DEAD and task.is_approved is event.is_approved is False):
         return Step(state=task)
-    status = TaskStatus.ATTESTED if event.is_approved else TaskStatus.REJECTED
+    if task.is_approved and (not event.is_approved or event.submission_tx_hash == task.task_submission_tx_hash):
+        return Step(state=task)
+    status, error = TaskStatus.REJECTED, "the attesters rejected it"
+    if event.is_approved:
+        status, error = (TaskStatus.UNKNOWN if event.shortfall else TaskStatus.ATTESTED), event.shortfall
     ended = replace(
         task,
         status=status,
@@ -362,8 +376,8 @@ def _decided(task: Task, event: ChainTaskDecided) -> Step:
         tp_signature=event.tp_signature,
         ta_signature=event.ta_signature,
         is_approved=event.is_approved,
-        is_successful=event.is_approved,
+        is_successful=status is TaskStatus.ATTESTED,
         attested_at_ms=event.now_ms,
-        task_error="" if event.is_approved else "the attesters rejected it",
+        task_error=error,
     )
     return Step(state=ended, effects=(ReportTaskEnded(status=status),))

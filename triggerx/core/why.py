@@ -111,7 +111,10 @@ def _occurrence(stored: LedgerEntry, records: Records) -> Iterator[Finding]:
             text=f"attempt {attempt.number} went to keeper {attempt.performer}: {attempt.status}{reason}",
             at=entry.moment,
         )
-    yield Finding(code=f"task.{task.status.value}", text=_task(task), at=entry.moment)
+    text = _task(task)
+    if entry.reason is Reason.REORGED and task.status in (TaskStatus.CREATED, TaskStatus.ASSIGNED):
+        text = "its task waits for its log to be mined again, some minutes at most"
+    yield Finding(code=f"task.{task.status.value}", text=text, at=entry.moment)
 
 
 _BECAME: Mapping[Outcome, str] = {
@@ -138,8 +141,7 @@ def _what(stored: LedgerEntry) -> str:
         case _:
             if entry.count > 1:
                 return (
-                    f"the {entry.count} due seconds from {_moment(entry.moment)} to {_moment(entry.last_moment)}, "
-                    "taken together,"
+                    f"the run of {entry.count} due seconds from {_moment(entry.moment)} to {_moment(entry.last_moment)}"
                 )
             return f"the occurrence of {_moment(entry.moment)}"
 
@@ -160,6 +162,8 @@ def _task(task: Task) -> str:
             return f"the attesters rejected its action{tx}{error}"
         case TaskStatus.FAILED:
             return f"its task failed after {task.attempt} attempts{error}: look at it, and retry it"
+        case TaskStatus.UNKNOWN if task.is_approved:
+            return f"its action was performed{tx}, and is not attested as the job demands{error}"
         case TaskStatus.UNKNOWN:
             return f"nobody knows whether its action happened{tx}{error}"
 

@@ -131,7 +131,10 @@ def holds(spec: ConditionSpec, value: Decimal) -> bool:
 
 
 def observe(spec: ConditionSpec, state: ConditionState, value: Decimal, observed_at_ms: int) -> Step:
-    """Return what this value does to the condition. Times must not run backwards.
+    """Return what this value does to the condition.
+
+    A clock that was set back by more than the cool-down ends it: nobody knows how much of it is over, and the other way
+    a job would rest for as long as the clock was wrong.
 
     Edge mode fires when the condition becomes true, the first value of a new job included: its owner wants the action
     when the condition holds. Within the cool-down such a change is left out, and does not fire later. Level mode fires
@@ -185,7 +188,7 @@ def _is_within(comparison: Comparison, value: Decimal, lower: Decimal, upper: De
 def _is_cooling(spec: ConditionSpec, state: ConditionState, observed_at_ms: int) -> bool:
     if state.fired_at_ms is None or not spec.spacing_ms:
         return False
-    return observed_at_ms - state.fired_at_ms < spec.spacing_ms
+    return abs(observed_at_ms - state.fired_at_ms) < spec.spacing_ms
 
 
 def _fired(state: ConditionState, observed_at_ms: int) -> Step:

@@ -138,6 +138,8 @@ class _Source:
     """What waits for any other value: false `not_equals`."""
     due: list[_Due] = field(default_factory=list)
     """True conditions in level mode, by the time from which they may fire again."""
+    spacing_ms_max: int = 0
+    """The longest of theirs: what is due later than in twice as long has fired before the clock was set back."""
 
     def touched(self, value: Decimal, observed_at_ms: int) -> Iterator[int]:
         """The numbers of what has what it waits for, maybe twice; to be taken before anything is moved."""
@@ -151,6 +153,8 @@ class _Source:
             if limit != value:
                 yield from numbers
         for place in range(bisect_left(self.due, (observed_at_ms, 1))):
+            yield self.due[place][2]
+        for place in range(bisect_left(self.due, (observed_at_ms + 2 * self.spacing_ms_max, 1)), len(self.due)):
             yield self.due[place][2]
 
     def put_in(self, condition: _Condition, value: Decimal) -> None:
@@ -181,6 +185,7 @@ class _Source:
                     condition.falling = (spec.upper, side, number)
         if is_true and spec.mode is ConditionMode.LEVEL and condition.state.fired_at_ms is not None:
             condition.due = (condition.state.fired_at_ms + spec.spacing_ms, 0, number)
+            self.spacing_ms_max = max(self.spacing_ms_max, spec.spacing_ms)
         _insert(self.rising, condition.rising)
         _insert(self.falling, condition.falling)
         _insert(self.due, condition.due)

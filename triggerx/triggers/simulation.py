@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from triggerx.core.admission import Ruling, Surroundings, admit
+from triggerx.core.admission import Surroundings, admit
 from triggerx.core.budget import budget_of, gas_of_run, ordinary_gas, run_cost
 from triggerx.core.errors import InvalidInput
 from triggerx.core.evidence import ConditionEvidence, EventEvidence
 from triggerx.core.job import ConditionTrigger, JobBody, JobStatus
 from triggerx.core.job_body import STATIC_DEFINITIONS, static_calldata
-from triggerx.core.ledger import Outcome, Reason
+from triggerx.core.ledger import Outcome, Reason, Ruling
 from triggerx.core.network import Network
 from triggerx.core.terms import DAY_S, JobTerms
 from triggerx.evm.types import Address, ChainId, Wei

@@ -39,10 +39,10 @@ class RealCourse:
     """A development chain that mines when told to, with an emitter of logs on it."""
 
     def __init__(self, chain: DevelopmentChain, client: RpcClient, clock: Clock) -> None:
-        self._account = chain.accounts[0]
+        self.account = chain.accounts[0]
         self._client = client
-        self.emitter = created_address(self._account.address, 0)
-        self.multicall = created_address(self._account.address, 1)
+        self.emitter = created_address(self.account.address, 0)
+        self.multicall = created_address(self.account.address, 1)
         self.wanted = LogFilter(addresses=(self.emitter,))
         self.chain = Reads(client, clock, poll_interval_s=0.25, multicall=self.multicall)
 
@@ -59,7 +59,7 @@ class RealCourse:
             gas=gas,
             fees=Fees(max_wei=50 * GWEI, priority_wei=GWEI),
         )
-        await self.ask("eth_sendRawTransaction", to_hex(sign(self._account, unsigned)[1]))
+        await self.ask("eth_sendRawTransaction", to_hex(sign(self.account, unsigned)[1]))
 
     async def deploy(self) -> None:
         await self.send(None, emitter.INIT_CODE, nonce=0)
@@ -68,7 +68,7 @@ class RealCourse:
         assert await self.ask("eth_getCode", to_hex(self.multicall), "latest") != "0x"
 
     async def mine(self, *topics: int) -> None:
-        nonce = await self.chain.transaction_count(self._account.address)
+        nonce = await self.chain.transaction_count(self.account.address)
         for offset, topic in enumerate(topics):
             await self.send(self.emitter, emitter.emit(topic), nonce=nonce + offset)
         await self.ask("evm_mine")

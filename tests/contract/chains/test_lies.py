@@ -175,3 +175,17 @@ async def test_head_when_an_endpoint_is_stale_then_is_not_returned_to_as_soon_as
         for number in range(2, 6):
             on.node.mine(number)
             assert (await anext(heads)).number == number
+
+
+async def test_head_when_the_chain_itself_stands_still_then_both_endpoints_stay_witnesses() -> None:
+    async with scene(("honest", "liar")) as on:
+        on.node.mine(1)
+        heads = on.chain.heads()
+        assert (await anext(heads)).number == 1
+        later = asyncio.ensure_future(anext(heads))
+        while on.clock.slept_s < 40:  # noqa: ASYNC110 - the clock steps by itself, over real requests
+            await asyncio.sleep(0)
+        assert "chain head stands still" in on.log.events("warning")
+        assert on.chain.client.witness() is not None
+        on.node.mine(2)
+        assert (await later).number == 2

@@ -242,6 +242,22 @@ async def test_outcomes_when_counted_give_a_range_its_number(store: Store) -> No
     assert await store.ledger.count(job_id(9)) == {}
 
 
+async def test_jobs_when_an_occurrence_waits_are_told_from_the_others(store: Store) -> None:
+    for number in range(1, 5):
+        await stored_job(store, number)
+    await store.ledger.add_many(
+        [
+            replace(entry(1, job_number=1), outcome=Outcome.FIRED),
+            replace(entry(2, job_number=2, of=2), outcome=Outcome.HELD),
+            replace(entry(3, job_number=2, of=2), outcome=Outcome.FIRED, moment=NOW + 99),
+            replace(entry(4, job_number=3, of=3), outcome=Outcome.CONFIRMING),
+        ]
+    )
+    assert await store.ledger.waiting([1, 2, 3, 4, 99]) == {2, 3}
+    assert await store.ledger.waiting([1]) == frozenset()
+    assert await store.ledger.waiting([]) == frozenset()
+
+
 async def test_entries_when_added_in_a_transaction_are_seen_in_it_and_gone_when_it_fails(store: Store) -> None:
     await stored_job(store)
     with pytest.raises(LookupError):

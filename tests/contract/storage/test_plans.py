@@ -135,8 +135,12 @@ HOT: dict[str, dict[str, object]] = {
     "users_of_jobs": {"numbers": NUMBERS},
     "watched_jobs": {"kind": "event", "after": 500, "limit": 1_000},
     "watched_jobs_on_chain": {"kind": "event", "chain_id": 1, "after": 500, "limit": 1_000},
-    "expired_jobs": {"now": 300, "limit": 100},
-    "finished_jobs": {"limit": 100},
+    "expired_jobs": {"now": 300, "after": 5, "limit": 100},
+    "finished_jobs": {"after": 5, "limit": 100},
+    "unscheduled_jobs": {"after": 5, "limit": 100},
+    "jobs_with_waiting_entries": {"numbers": NUMBERS},
+    "count_tasks_of_job": {"job_id": "17"},
+    "last_dead_task_of_job": {"job_id": "17"},
     "linked_jobs": {"limit": 100},
     "entries_by_key": {"task_keys": HASHES},
     "entries_in_blocks": {"chain_id": 1, "block_hashes": HASHES},
@@ -145,7 +149,7 @@ HOT: dict[str, dict[str, object]] = {
     "queued_entries": {"limit": 100},
     "held_entries": {"after": 5, "limit": 100},
     "confirmed_entries": {"chain_id": 1, "head": 9_000, "limit": 100},
-    "workable_tasks": {"now": 9_000, "limit": 100},
+    "workable_tasks": {"now": 9_000, "priority": 2, "task_id": 500, "limit": 100},
     "dead_tasks": {"limit": 100},
 }
 

@@ -26,7 +26,7 @@ from triggerx.core.task import RunChange
 from triggerx.core.terms import DAY_S, JobTerms
 from triggerx.evm.types import ChainId, Wei
 from triggerx.ports.store import Store
-from triggerx.ports.store.jobs import Fired, TriggerKind
+from triggerx.ports.store.jobs import Fired, IdleJob, TriggerKind
 
 TODAY = NOW // DAY_S
 LIMITS = Limits(
@@ -42,7 +42,7 @@ async def put(store: Store, body: JobBody, **changes: object) -> Job:
     return row
 
 
-def ids(jobs: Sequence[JobTerms | Job]) -> list[int]:
+def ids(jobs: Sequence[JobTerms | Job | IdleJob]) -> list[int]:
     return [each.job_id for each in jobs]
 
 
@@ -150,7 +150,7 @@ async def test_due_jobs_when_claimed_come_longest_due_first_then_by_priority(sto
         assert claimed == [job_id(6), job_id(7), job_id(3), job_id(2), job_id(1)]
         assert ids(await queries.jobs.claim_due(NOW, limit=1)) == [job_id(6)]
     assert await store.jobs.next_due_at() == NOW - 9
-    assert ids(await store.jobs.list_unscheduled()) == [job_id(5)]
+    assert ids(await store.jobs.list_unscheduled(after=0, limit=9)) == [job_id(5)]
 
 
 async def test_next_due_when_nothing_is_scheduled_is_none(store: Store) -> None:
@@ -166,7 +166,7 @@ async def test_jobs_when_moved_on_are_due_then_and_the_moves_are_seen_at_once(st
         await queries.jobs.move_on([(third.number, NOW + 7), (first.number, None), (4711, NOW)])
         assert ids(await queries.jobs.claim_due(NOW, limit=9)) == [second.job_id]
     assert ids(await store.jobs.claim_due(NOW + 7, limit=9)) == [second.job_id, third.job_id]
-    assert ids(await store.jobs.list_unscheduled()) == [first.job_id]
+    assert ids(await store.jobs.list_unscheduled(after=0, limit=9)) == [first.job_id]
     await store.jobs.move_on([])
 
 
@@ -219,10 +219,13 @@ async def test_expired_jobs_when_listed_are_open_event_and_condition_jobs_by_num
     )
     await put(store, replace(event_body(4), time_frame_s=40), next_due_at=None, status=JobStatus.COMPLETED)
     await put(store, replace(event_body(5), time_frame_s=40), next_due_at=None, status=JobStatus.CREATED)
-    assert ids(await store.jobs.list_expired(NOW + 51, limit=9)) == [job_id(2), job_id(3)]
-    assert ids(await store.jobs.list_expired(NOW + 51, limit=1)) == [job_id(2)]
-    assert ids(await store.jobs.list_expired(NOW + 50, limit=9)) == [job_id(3)]
-    assert await store.jobs.list_expired(NOW + 40, limit=9) == ()
+    assert ids(await store.jobs.list_expired(NOW + 51, after=0, limit=9)) == [job_id(2), job_id(3)]
+    assert ids(await store.jobs.list_expired(NOW + 51, after=0, limit=1)) == [job_id(2)]
+    assert ids(await store.jobs.list_expired(NOW + 51, after=2, limit=9)) == [job_id(3)]
+    assert ids(await store.jobs.list_expired(NOW + 50, after=0, limit=9)) == [job_id(3)]
+    assert await store.jobs.list_expired(NOW + 40, after=0, limit=9) == ()
+    await store.jobs.count_fired([Fired(number=3, runs=1, day=TODAY)])
+    assert ids(await store.jobs.list_expired(NOW + 51, after=0, limit=9)) == [job_id(2)]
 
 
 async def test_finished_jobs_when_listed_have_run_once_and_nothing_is_open(store: Store) -> None:
@@ -232,20 +235,21 @@ async def test_finished_jobs_when_listed_have_run_once_and_nothing_is_open(store
     await put(store, replace(time_body(3), recurring=False), next_due_at=None)
     await put(store, replace(condition_body(4), recurring=False), next_due_at=None)
     await store.jobs.count_fired([Fired(number=number, runs=1, day=TODAY) for number in (1, 2, 3)])
-    assert await store.jobs.list_finished(limit=9) == ()
+    assert await store.jobs.list_finished(after=0, limit=9) == ()
     for number in (1, 2, 3):
         await store.jobs.count_run(job_id(number), RunChange.ENDED)
-    (finished,) = await store.jobs.list_finished(limit=9)
-    assert finished.body == once
+    (finished,) = await store.jobs.list_finished(after=0, limit=9)
+    assert (finished.number, finished.job_id) == (1, once.job_id)
+    assert await store.jobs.list_finished(after=1, limit=9) == ()
     await store.jobs.set_status(job_id(1), JobStatus.COMPLETED, reason="it has run")
-    assert await store.jobs.list_finished(limit=9) == ()
+    assert await store.jobs.list_finished(after=0, limit=9) == ()
 
 
 async def test_a_run_that_failed_when_given_back_leaves_its_job_unfinished(store: Store) -> None:
     await put(store, replace(event_body(1), recurring=False), next_due_at=None)
     await store.jobs.count_fired([Fired(number=1, runs=1, day=TODAY)])
     await store.jobs.count_run(job_id(1), RunChange.GIVEN_BACK)
-    assert await store.jobs.list_finished(limit=9) == ()
+    assert await store.jobs.list_finished(after=0, limit=9) == ()
     terms = await terms_of(store)
     assert (terms.runs, terms.open_runs, terms.runs_today) == (0, 0, 1)
     await store.jobs.count_run(job_id(1), RunChange.TAKEN_AGAIN)

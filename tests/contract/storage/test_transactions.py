@@ -8,6 +8,7 @@ import pytest
 from tests.contract.storage.nouns import NOW, OWNER, address, hash32, job, job_id, new_task, stored_job, stored_task
 from triggerx.core.errors import InvalidInput, NotFound, RecoverableError
 from triggerx.core.keeper import Keeper
+from triggerx.core.task import TaskStatus
 from triggerx.ports.store import Store
 from triggerx.ports.store.journal import NewEvent
 
@@ -78,9 +79,9 @@ async def test_many_rows_when_one_fails_are_none_and_the_store_goes_on(store: St
     await stored_job(store)
     with pytest.raises(NotFound, match="add_task"):
         await store.tasks.insert_many([new_task(1), new_task(2), new_task(3, of=404)])
-    assert await store.tasks.count_by_job(job_id(1)) == 0
+    assert await store.tasks.count_by_status(job_id(1)) == {}
     await store.tasks.insert_many([new_task(1), new_task(2), new_task(1)])
-    assert await store.tasks.count_by_job(job_id(1)) == 2
+    assert await store.tasks.count_by_status(job_id(1)) == {TaskStatus.CREATED: 2}
     await store.tasks.insert_many([])
 
 
@@ -91,7 +92,7 @@ async def test_many_rows_when_one_fails_end_their_transaction(store: Store) -> N
             await queries.tasks.insert(new_task(1))
             with pytest.raises(NotFound):
                 await queries.tasks.insert_many([new_task(2), new_task(3, of=404)])
-    assert await store.tasks.count_by_job(job_id(1)) == 0
+    assert await store.tasks.count_by_status(job_id(1)) == {}
 
 
 async def test_many_rows_when_written_are_seen_by_their_transaction_alone(store: Store) -> None:
@@ -100,8 +101,8 @@ async def test_many_rows_when_written_are_seen_by_their_transaction_alone(store:
     async with store.transaction() as queries:
         await queries.tasks.insert_many([new_task(number) for number in range(1, 4)])
         await queries.events.append_many(events, now_ms=NOW)
-        assert await queries.tasks.count_by_job(job_id(1)) == 3
-        assert await store.tasks.count_by_job(job_id(1)) == 0
+        assert await queries.tasks.count_by_status(job_id(1)) == {TaskStatus.CREATED: 3}
+        assert await store.tasks.count_by_status(job_id(1)) == {}
     assert [event.subject for event in await store.events.after(0, limit=999)] == [each.subject for each in events]
 
 
@@ -116,7 +117,7 @@ async def test_a_failing_write_when_committed_with_others_does_not_take_them_alo
     writes = [store.tasks.insert(new_task(number, of=1 if number % 2 else 404)) for number in range(40)]
     results = await asyncio.gather(*writes, return_exceptions=True)
     assert [isinstance(result, NotFound) for result in results] == [number % 2 == 0 for number in range(40)]
-    assert await store.tasks.count_by_job(job_id(1)) == 20
+    assert await store.tasks.count_by_status(job_id(1)) == {TaskStatus.CREATED: 20}
 
 
 async def test_a_failing_transaction_when_committed_with_others_does_not_take_them_along(store: Store) -> None:

@@ -1,8 +1,12 @@
 """The chain watcher: each log that a job waits for is one entry and at most one task, through reorgs and restarts."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from tests.rigs.kills import Trap
 from tests.roles.engine.test_slots import another
 from tests.roles.scene import Node, Scene, open_scene, running
 from tests.unit.core.sample import CHAIN, PAID, STRANGER, job_body
@@ -12,7 +16,7 @@ from triggerx.core.job import Job, JobBody, JobStatus, TaskDefinition
 from triggerx.core.ledger import LedgerEntry, Outcome, Reason
 from triggerx.core.task import TaskStatus
 from triggerx.events import JobChanged, JobCreated
-from triggerx.ports.chain import Log
+from triggerx.ports.chain import Log, LogFilter
 from triggerx_engine.chain_watcher import RETRY_S, ChainWatcher
 from triggerx_engine.prices import Prices
 from triggerx_engine.queue import Queue
@@ -146,6 +150,37 @@ async def test_run_when_the_engine_was_away_then_every_event_in_between_fires_on
         assert await tasks(node, job) == 4
 
 
+async def test_run_when_a_job_was_posted_while_the_engine_was_away_then_it_is_caught_up_with(tmp_path: Path) -> None:
+    async with open_scene(tmp_path) as scene:
+        node = await scene.engine()
+        body = waiting_for_payment()
+        await event_job(scene, node, replace(body, job_id=another(1).job_id))
+        async with running(watcher_of(node).run()):
+            await scene.pass_time(2)
+        await scene.pay()
+        late = await event_job(scene, node, body)
+        node = await scene.restarted(node)
+        async with running(watcher_of(node).run()):
+            await scene.pass_time(2)
+        assert await outcomes(node, late) == [FIRED]
+
+
+async def test_run_when_a_reorg_came_before_a_new_job_was_caught_up_with_then_it_is_afterwards(tmp_path: Path) -> None:
+    async with open_scene(tmp_path) as scene:
+        node = await scene.engine()
+        body = waiting_for_payment()
+        await event_job(scene, node, replace(body, job_id=another(1).job_id))
+        async with running(watcher_of(node).run()):
+            await scene.pass_time(2)
+        late = await event_job(scene, node, body)
+        await scene.chain.reorganise(1)
+        await scene.pay()
+        node = await scene.restarted(node)
+        async with running(watcher_of(node).run()):
+            await scene.pass_time(2)
+        assert await outcomes(node, late) == [FIRED]
+
+
 async def test_run_when_a_reorg_drops_a_log_that_waits_then_it_is_withdrawn(tmp_path: Path) -> None:
     async with open_scene(tmp_path) as scene:
         node = await scene.engine()
@@ -157,6 +192,66 @@ async def test_run_when_a_reorg_drops_a_log_that_waits_then_it_is_withdrawn(tmp_
             await scene.chain.reorganise(3)
             await scene.pass_time(10)
         assert await outcomes(node, job) == [(Outcome.WITHDRAWN, Reason.REORGED)]
+        assert await tasks(node, job) == 0
+
+
+async def test_run_when_a_reorg_comes_right_after_the_beginning_then_the_watcher_goes_on(tmp_path: Path) -> None:
+    async with open_scene(tmp_path) as scene:
+        node = await scene.engine()
+        job = await event_job(scene, node)
+        async with running(watcher_of(node).run()):
+            await scene.settle()
+            await scene.chain.reorganise(5)
+            await scene.pass_time(1)
+            await scene.pay()
+            await scene.pass_time(2)
+        assert await outcomes(node, job) == [FIRED]
+
+
+async def test_run_when_blocks_are_replaced_while_they_are_caught_up_with_then_nothing_of_them_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_scene(tmp_path) as scene:
+        node = await scene.engine()
+        evidence = await scene.pay()
+        job = await event_job(scene, node, waiting_for_payment(5))
+        honest, mined = scene.chain.logs, await logs_in(scene, evidence)
+
+        async def between_two_reorgs(wanted: LogFilter, *, from_block: int, to_block: int) -> tuple[Log, ...]:
+            monkeypatch.setattr(scene.chain, "logs", honest)
+            await scene.chain.reorganise(1, [mined])
+            return await honest(wanted, from_block=from_block, to_block=to_block)
+
+        monkeypatch.setattr(scene.chain, "logs", between_two_reorgs)
+        async with running(watcher_of(node).run()):
+            await scene.settle()
+            await scene.chain.reorganise(1)
+            await scene.pass_time(10)
+        assert all(each != FIRED for each in await outcomes(node, job))
+        assert await tasks(node, job) == 0
+
+
+@pytest.mark.parametrize("point", ["engine.chain.before-entries", "engine.chain.after-entries"])
+async def test_run_when_it_is_killed_while_it_enters_and_its_block_is_dropped_then_the_log_does_not_fire(
+    tmp_path: Path, point: str
+) -> None:
+    async with open_scene(tmp_path) as scene:
+        node = await scene.engine()
+        job = await event_job(scene, node)
+        trap = Trap()
+        node.services = replace(node.services, crash_point=trap)
+        killed = asyncio.create_task(watcher_of(node).run())
+        await scene.pass_time(2)
+        trap.name = point
+        await scene.pay()
+        await scene.settle()
+        with pytest.raises(BaseExceptionGroup):
+            await killed
+        await scene.chain.reorganise(1)
+        node = await scene.restarted(node)
+        async with running(watcher_of(node).run()):
+            await scene.pass_time(3)
+        assert FIRED not in await outcomes(node, job)
         assert await tasks(node, job) == 0
 
 

@@ -6,16 +6,21 @@ from pathlib import Path
 
 import pytest
 
+from tests.roles.engine.test_slots import another
 from tests.roles.scene import Node, Scene, open_scene, running
 from tests.unit.core.sample import BALANCE_ABOVE_100, CHAIN, DUE, PAID, job_body
+from triggerx.core.evidence import TimeEvidence
 from triggerx.core.followers import chain_follower, views_follower
 from triggerx.core.job import Job, JobStatus, Trigger
+from triggerx.core.ledger import Outcome, Reason, Ruling
 from triggerx.core.task import TaskStatus
 from triggerx.events import JobChanged, TaskEnded
 from triggerx.evm.hub import Firing, task_key
 from triggerx.ports.chain import Cursor
+from triggerx.ports.store.jobs import Fired
 from triggerx.ports.store.tasks import NewTask
-from triggerx_engine.completion import SEEN_WITHIN_S, Completion
+from triggerx_engine.batch import Batch
+from triggerx_engine.completion import LOOK_PAUSE_S, SEEN_WITHIN_S, Completion
 
 POLL_S = 1.0
 
@@ -105,6 +110,7 @@ async def test_run_when_the_last_task_ends_then_the_job_ends_at_once(tmp_path: P
             (task,) = await node.store.tasks.list_by_job(job.job_id)
             await node.store.tasks.save(replace(task, status=TaskStatus.ATTESTED))
             await node.services.bus.publish(TaskEnded(task.task_key, TaskStatus.ATTESTED))
+            await scene.clock.advance(LOOK_PAUSE_S)
             await scene.settle()
             assert await anext(aiter(changes)) == JobChanged(job.job_id)
         assert (await job_of(node)).status is JobStatus.COMPLETED
@@ -144,11 +150,57 @@ async def test_run_when_a_new_mandate_put_the_job_back_meanwhile_then_it_does_no
         node = await scene.engine()
         job = await scene.store_job(node, next_due_at=None)
         completion = Completion(node.services, poll_s=POLL_S)
-        stale = await job_of(node)
+        (idle,) = await node.store.jobs.list_unscheduled(after=0, limit=9)
         await node.store.jobs.set_schedule(job.job_id, next_due_at=DUE + 10)
-        await completion._end(stale.job_id, "its time frame is over")
+        await completion._end(idle, "its time frame is over")
         found = await job_of(node)
         assert (found.status, found.next_due_at) == (JobStatus.SCHEDULED, DUE + 10)
+
+
+async def test_look_when_many_jobs_cannot_end_yet_then_their_tasks_are_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_scene(tmp_path) as scene:
+        node = await scene.engine()
+        running_jobs = 3
+        for number in range(running_jobs):
+            job = await scene.store_job(node, another(number), next_due_at=None)
+            await put_task(node, job, DUE, TaskStatus.ACKNOWLEDGED)
+            terms = await node.store.jobs.terms_of(job.job_id)
+            assert terms is not None
+            await node.store.jobs.count_fired([Fired(number=terms.number, runs=1, day=1)])
+        asked: list[str] = []
+        session = type(node.store.tasks._session)  # type: ignore[attr-defined]  # every query goes through it
+        fetch_all = session.fetch_all
+
+        async def counted(self: object, name: str, **values: object) -> object:
+            asked.append(name)
+            return await fetch_all(self, name, **values)
+
+        monkeypatch.setattr(session, "fetch_all", counted)
+        await Completion(node.services, poll_s=POLL_S).look()
+        assert asked == ["unscheduled_jobs", "finished_jobs", "expired_jobs"]
+
+
+async def test_look_when_more_jobs_are_held_than_a_page_has_then_one_behind_them_ends_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("triggerx_engine.completion.JOBS_PER_READ", 2)
+    async with open_scene(tmp_path) as scene:
+        node = await scene.engine()
+        for number in range(4):
+            job = await scene.store_job(node, another(number), next_due_at=None)
+            terms = await node.store.jobs.terms_of(job.job_id)
+            assert terms is not None
+            held = Ruling(outcome=Outcome.HELD, reason=Reason.BALANCE, detail="balance 0 wei")
+            entry = Batch({}, now_ms=DUE * 1000).entry(terms, TimeEvidence(due=DUE), held)
+            await node.store.ledger.add_many([entry])
+        last = await scene.store_job(node, another(9), next_due_at=None)
+        await Completion(node.services, poll_s=POLL_S).look()
+        found = await node.store.jobs.get(last.job_id)
+        assert found is not None
+        assert found.status is JobStatus.COMPLETED
+        assert len(await node.store.jobs.list_unscheduled(after=0, limit=9)) == 4
 
 
 @pytest.mark.parametrize("trigger", [PAID, BALANCE_ABOVE_100], ids=["event", "condition"])

@@ -1,140 +1,38 @@
 """The dispatcher: who is elected gets the order, who does not deliver is replaced, and never is anything done twice."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.roles.scene import ENGINE_PEER, Node, Scene, open_scene, peer_of, running
-from tests.unit.core.sample import CHAIN, DUE, ENGINE, HUB, KEEPERS, NETWORK, job_body
-from triggerx.core.errors import RecoverableError
+from tests.roles.engine.staging import (
+    ATTEMPT_S,
+    ATTEMPTS_MAX,
+    KEY,
+    Handler,
+    Stage,
+    accept,
+    be_busy,
+    be_expired,
+    be_silent,
+    dispatcher,
+    not_know_the_trigger,
+    refuse,
+    say_something_else,
+    stage,
+)
+from tests.roles.scene import ENGINE_PEER, running
+from tests.unit.core.sample import CHAIN, DUE, ENGINE, HUB, NETWORK, job_body
 from triggerx.core.job import JobBody
-from triggerx.core.keeper import CheckIn
-from triggerx.core.messages import AssignTask, CheckedIn, Document, Heard, Reply, TaskAnswer
-from triggerx.core.task import Task, TaskStatus
+from triggerx.core.task import OwnerRetried, Task, TaskStatus
 from triggerx.core.validation import signer_of
-from triggerx.evm.hub import Firing, assignment_digest, task_key
+from triggerx.events import TaskChanged
+from triggerx.evm.hub import assignment_digest
 from triggerx.evm.types import ChainId
-from triggerx.ports.store.tasks import AssignmentStatus, NewTask
-from triggerx_engine.dispatcher import Dispatcher
-
-POLL_S = 1.0
-ATTEMPTS_MAX = 3
-KEY = task_key(job_body().job_id, Firing.time(DUE))
-ATTEMPT_S = NETWORK.timing.performer_window_s + NETWORK.timing.announce_grace_s
-
-Handler = Callable[[Heard[AssignTask]], Awaitable[Reply]]
-
-
-def dispatcher(node: Node) -> Dispatcher:
-    return Dispatcher(node.services, attempts_max=ATTEMPTS_MAX, acknowledge_timeout_s=3, poll_s=POLL_S)
-
-
-def answer(heard: Heard[AssignTask], *, is_accepted: bool = True, code: str = "ok") -> TaskAnswer:
-    order = heard.message.assignment.assignment
-    return TaskAnswer(
-        task_key=order.task_key, attempt=order.attempt, is_accepted=is_accepted, code=code, message="as the test says"
-    )
-
-
-async def accept(heard: Heard[AssignTask]) -> Reply:
-    return answer(heard)
-
-
-async def refuse(heard: Heard[AssignTask]) -> Reply:
-    return answer(heard, is_accepted=False, code="job_inactive")
-
-
-async def be_busy(heard: Heard[AssignTask]) -> Reply:
-    return answer(heard, is_accepted=False, code="busy")
-
-
-async def be_silent(heard: Heard[AssignTask]) -> Reply:
-    raise RecoverableError("killed while it worked on the answer")
-
-
-async def say_something_else(heard: Heard[AssignTask]) -> Reply:
-    return Document(content=b"what you did not ask for")
-
-
-@dataclass
-class Stage:
-    """An engine with one task, and four performers that answer as the test says."""
-
-    scene: Scene
-    engine: Node
-    handlers: dict[int, Handler] = field(default_factory=dict)
-    orders: list[tuple[int, AssignTask]] = field(default_factory=list)
-    ranks: tuple[int, ...] = ()
-    """The performers' numbers in the order of the draw."""
-
-    async def task(self) -> Task:
-        found = await self.engine.store.tasks.by_key(KEY)
-        assert found is not None
-        return found
-
-    async def statuses(self) -> list[AssignmentStatus]:
-        return [row.status for row in await self.engine.store.assignments.list_by_task(KEY)]
-
-    def performers(self) -> list[int]:
-        return [number for number, _ in self.orders]
-
-    async def come_online(self, *numbers: int) -> None:
-        for number in numbers:
-            check_in = CheckIn(
-                operator=KEEPERS[number].address,
-                peer_id=peer_of(number),
-                addresses=(),
-                version="1",
-                checked_in_at=self.scene.clock.now(),
-            )
-            await self.engine.store.keepers.record_check_in(check_in)
-
-    def set(self, rank: int, handler: Handler) -> None:
-        """How the performer of this rank answers."""
-        self.handlers[self.ranks[rank]] = handler
-
-    def kill(self, rank: int) -> None:
-        self.scene.network.cut.add(peer_of(self.ranks[rank]))
-
-
-@asynccontextmanager
-async def stage(
-    tmp_path: Path, *, body: JobBody | None = None, online: bool = True, blocks: int = 40
-) -> AsyncIterator[Stage]:
-    body = body or job_body()
-    async with open_scene(tmp_path, now=DUE, blocks=blocks) as scene:
-        engine = await scene.engine()
-        it = Stage(scene, engine)
-        for number, key in enumerate(KEEPERS):
-            peers = await scene.network.join(key.address, peer_of(number))
-            await peers.announce(CheckedIn(addresses=(), version="1"), lifetime_s=60)
-
-            async def handle(heard: Heard[AssignTask], number: int = number) -> Reply:
-                it.orders.append((number, heard.message))
-                return await it.handlers.get(number, accept)(heard)
-
-            peers.answer(AssignTask, handle)
-        if online:
-            await it.come_online(0, 1, 2, 3)
-        await scene.store_job(engine, body)
-        new = NewTask(
-            task_key=KEY,
-            job_id=body.job_id,
-            task_definition_id=body.task_definition_id,
-            firing=Firing.time(DUE),
-            is_guarded=body.is_guarded,
-            evidence={"kind": "time", "due": DUE},
-            created_at=DUE,
-            fired_at_ms=DUE * 1000,
-        )
-        assert await engine.store.tasks.insert(new) is not None
-        by_address = {key.address: number for number, key in enumerate(KEEPERS)}
-        it.ranks = tuple(by_address[operator.address] for operator in await scene.ranks(KEY))
-        yield it
-
+from triggerx.moves import move_task
+from triggerx.ports.store.tasks import AssignmentStatus, Place, WorkableTask
+from triggerx_engine.agenda import READ_PAUSE_S
 
 UNGUARDED = job_body(is_guarded=False)
 
@@ -351,22 +249,113 @@ async def test_run_when_the_performer_has_told_no_peer_id_then_the_next_is_asked
         assert row.status is AssignmentStatus.UNREACHABLE
 
 
-async def test_run_when_the_elected_is_busy_then_it_is_asked_again_until_its_time_is_over(tmp_path: Path) -> None:
+@pytest.mark.parametrize("handler", [be_busy, not_know_the_trigger])
+async def test_run_when_the_elected_says_not_now_then_it_is_asked_again_in_the_same_attempt_until_it_says_yes(
+    tmp_path: Path, handler: Handler
+) -> None:
     async with stage(tmp_path) as it, running(dispatcher(it.engine).run()):
-        it.set(0, be_busy)
+        it.set(0, handler)
         await it.scene.pass_time(4)
         assert set(it.performers()) == {it.ranks[0]}
         assert 3 <= len(it.orders) <= 6
+        assert ((await it.task()).status, (await it.task()).attempt) == (TaskStatus.ASSIGNED, 1)
+        (row,) = await it.engine.store.assignments.list_by_task(KEY)
+        assert (row.status, row.reason.partition(":")[2]) == (AssignmentStatus.SENT, " as the test says")
         it.set(0, accept)
         await it.scene.pass_time(2)
         assert set(it.performers()) == {it.ranks[0]}
-        assert (await it.task()).status is TaskStatus.ACKNOWLEDGED
-        assert (await it.task()).attempt == 1
+        assert ((await it.task()).status, (await it.task()).attempt) == (TaskStatus.ACKNOWLEDGED, 1)
+        (row,) = await it.engine.store.assignments.list_by_task(KEY)
+        assert (row.status, row.reason) == (AssignmentStatus.ACKNOWLEDGED, "")
 
 
-async def test_run_when_the_elected_stays_busy_then_the_next_takes_over_at_the_deadline(tmp_path: Path) -> None:
-    async with stage(tmp_path) as it, running(dispatcher(it.engine).run()):
-        it.set(0, be_busy)
-        await it.scene.pass_time(ATTEMPT_S + 3)
+@pytest.mark.parametrize("body", [job_body(), UNGUARDED])
+@pytest.mark.parametrize("handler", [be_busy, not_know_the_trigger])
+async def test_run_when_the_elected_says_not_now_for_ever_then_the_next_takes_over_at_the_deadline(
+    tmp_path: Path, handler: Handler, body: JobBody
+) -> None:
+    async with stage(tmp_path, body=body) as it, running(dispatcher(it.engine).run()):
+        it.set(0, handler)
+        await it.scene.pass_time(ATTEMPT_S - 2)
+        assert set(it.performers()) == {it.ranks[0]}
+        await it.scene.pass_time(4)
         assert it.performers()[-1] == it.ranks[1]
-        assert (await it.task()).attempt == 2
+        assert ((await it.task()).status, (await it.task()).attempt) == (TaskStatus.ACKNOWLEDGED, 2)
+
+
+@pytest.mark.parametrize("handler", [accept, be_expired])
+async def test_run_when_it_is_back_after_an_unguarded_orders_time_then_the_performer_says_whether_it_took_it(
+    tmp_path: Path, handler: Handler
+) -> None:
+    async with stage(tmp_path, body=UNGUARDED) as it:
+        it.set(0, be_busy)
+        async with running(dispatcher(it.engine).run()):
+            await it.scene.settle()
+        it.set(0, handler)  # it took the order on with its next answer, which the engine was killed before, or did not
+        it.engine = await it.scene.restarted(it.engine)
+        await it.scene.clock.advance(ATTEMPT_S + 1)
+        await it.come_online(0, 1, 2, 3)
+        async with running(dispatcher(it.engine).run()):
+            await it.scene.pass_time(2)
+        if handler is accept:
+            assert set(it.performers()) == {it.ranks[0]}
+            assert (await it.task()).status is TaskStatus.UNKNOWN
+        else:
+            assert it.performers()[-1] == it.ranks[1]
+            assert ((await it.task()).status, (await it.task()).attempt) == (TaskStatus.ACKNOWLEDGED, 2)
+
+
+async def test_run_when_a_dead_letter_is_retried_then_just_one_more_performer_tries_it(tmp_path: Path) -> None:
+    async with stage(tmp_path) as it:
+        for rank in range(4):
+            it.set(rank, refuse)
+        async with running(dispatcher(it.engine).run()):
+            for more in range(2):
+                await it.scene.pass_time(2)
+                task = await it.task()
+                assert (task.status, task.attempt) == (TaskStatus.FAILED, ATTEMPTS_MAX + more)
+                (dead,) = await it.engine.store.tasks.list_dead(None, limit=9)
+                assert dead == task
+                await retry(it, task)
+            await it.scene.pass_time(2)
+            assert (await it.task()).attempt == ATTEMPTS_MAX + 2
+            it.set((ATTEMPTS_MAX + 2) % 4, accept)
+            await retry(it, await it.task())
+            await it.scene.pass_time(1)
+        task = await it.task()
+        assert (task.status, task.attempt) == (TaskStatus.ACKNOWLEDGED, ATTEMPTS_MAX + 3)
+        attempts = [sent.assignment.assignment.attempt for _, sent in it.orders]
+        assert attempts == list(range(1, ATTEMPTS_MAX + 4))
+        assert it.performers() == [it.ranks[(attempt - 1) % 4] for attempt in attempts]
+
+
+async def retry(it: Stage, task: Task) -> None:
+    """What the API does for the task's owner."""
+    async with it.engine.store.transaction() as queries:
+        events = await move_task(queries, task, OwnerRetried(), attempts_max=0, now_ms=it.scene.clock.now_ms())
+    for event in events:
+        await it.engine.services.bus.publish(event)
+
+
+async def test_run_when_events_come_by_the_hundred_then_the_store_is_not_read_for_each(tmp_path: Path) -> None:
+    async with stage(tmp_path) as it:
+        reads = 0
+        read = it.engine.store.tasks.list_workable
+
+        async def counted(now: int, *, after: Place | None, limit: int) -> Sequence[WorkableTask]:
+            nonlocal reads
+            reads += 1
+            return await read(now, after=after, limit=limit)
+
+        it.engine.store.tasks.list_workable = counted  # type: ignore[method-assign]  # counts, and asks the true one
+        async with running(dispatcher(it.engine).run()):
+            await it.scene.settle()
+            for number in range(500):
+                status = TaskStatus.CREATED if number % 2 else TaskStatus.ATTESTED
+                await it.engine.services.bus.publish(TaskChanged(KEY, status))
+                if number % 50 == 0:
+                    await it.scene.settle(2)
+            await it.scene.settle()
+            await it.scene.clock.advance(READ_PAUSE_S)
+            await it.scene.settle()
+        assert 2 <= reads <= 3

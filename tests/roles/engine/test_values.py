@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.roles.engine.test_chain_watcher import event_job as event_job_of
+from tests.roles.engine.test_chain_watcher import waiting_for_payment
 from tests.roles.engine.test_slots import another
 from tests.roles.scene import BALANCE_OF, Node, Scene, open_scene, running
 from tests.unit.core.sample import BALANCE_ABOVE_100, CHAIN, CREATED_AT, TOKEN, job_body
@@ -148,6 +150,28 @@ async def test_run_when_many_jobs_share_a_source_then_it_is_read_once_a_block(tm
         read = [call.block for call in scene.chain.calls if call.to == TOKEN]
         assert len(read) == len(set(read)) == 5
         assert [await outcomes(node, job) for job in jobs] == [[FIRED]] * 20
+
+
+async def test_run_when_no_condition_looks_at_the_chain_then_no_block_is_read_and_the_first_one_begins_anew(
+    tmp_path: Path,
+) -> None:
+    async with open_scene(tmp_path) as scene:
+        node = await scene.engine()
+        balance(scene, 500)
+        first = await condition_job(scene, node, ABOVE)
+        async with Engine(node).running():
+            await scene.pass_time(4)
+            await node.store.jobs.set_status(first.job_id, JobStatus.STOPPED, reason="")
+            await node.services.bus.publish(JobCreated(first.job_id))
+            await event_job_of(scene, node, replace(waiting_for_payment(), job_id=another(2).job_id))
+            await scene.pass_time(3)
+            scene.chain.calls.clear()
+            await scene.pass_time(5)
+            assert [call for call in scene.chain.calls if call.to == TOKEN] == []
+            second = await condition_job(scene, node, replace(ABOVE, job_id=another(3).job_id))
+            await scene.pass_time(4)
+        assert await outcomes(node, second) == [FIRED]
+        assert [each for each in await node.store.events.after(0, limit=999) if each.kind == "blocks_unread"] == []
 
 
 async def test_run_when_the_view_reverts_then_nothing_fires_and_the_fault_is_known(tmp_path: Path) -> None:

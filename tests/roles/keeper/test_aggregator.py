@@ -11,10 +11,11 @@ import pytest
 from tests.fakes.transactions import FakeTransactions
 from tests.roles.keeper.acts import announcement, document_of, execute, hash_of, identity, number_of
 from tests.roles.scene import Node, Scene, open_scene, running
-from tests.unit.core.sample import CENTER, CHAIN, DUE, KEEPERS, NETWORK
+from tests.unit.core.sample import CENTER, CHAIN, DUE, KEEPERS, NETWORK, OWNER, job_body, with_mandate
 from triggerx.core.canonical import cid_of
 from triggerx.core.document import TaskDocument, encode_document, proof_of_task
 from triggerx.core.election import Duty
+from triggerx.core.job import JobBody
 from triggerx.events import VoteHeard
 from triggerx.evm.bn254 import curve
 from triggerx.evm.bn254.bls import BlsKey, aggregate_signatures
@@ -87,12 +88,12 @@ class Hall:
 
 
 @asynccontextmanager
-async def open_hall(tmp_path: Path, *, rank: int = 0) -> AsyncIterator[Hall]:
+async def open_hall(tmp_path: Path, *, rank: int = 0, body: JobBody | None = None) -> AsyncIterator[Hall]:
     async with open_scene(tmp_path, now=DUE) as scene:
-        order = await scene.order()
+        order = await scene.order(body)
         line = await scene.ranks(order.assignment.task_key, duty=Duty.AGGREGATOR)
         node = await scene.keeper(number_of(line[rank].address))
-        document = document_of(order, await execute(scene, order))
+        document = document_of(order, await execute(scene, order, body=body), body=body)
         cid = await node.services.content.put(encode_document(document))
         announced = AnnouncedDocument(
             task_key=order.assignment.task_key,
@@ -129,6 +130,23 @@ async def test_run_when_the_first_in_line_has_a_quorum_then_it_submits_the_aggre
         assert ids == [2, 3, 4]
         assert point == aggregate_signatures([hall.signature(number) for number in (1, 2, 3)])
         assert not await hall.is_open()
+
+
+async def test_run_when_the_job_demands_more_power_than_the_contract_then_it_waits_for_more_votes(
+    tmp_path: Path,
+) -> None:
+    body = job_body()
+    assert body.mandate is not None
+    body = with_mandate(replace(body, security=2), replace(body.mandate.mandate, security=2), OWNER)
+    async with open_hall(tmp_path, body=body) as hall, running(hall.loop().run()):
+        await hall.votes([1, 2, 3])  # 3900 of 5000, 4166 are demanded
+        await hall.rest()
+        assert hall.lane.sent == []
+        assert await hall.is_open()
+        await hall.vote(0)
+        await hall.rest()
+        (intent,) = hall.lane.sent
+        assert submission(intent)[1][3] == [1, 2, 3, 4]
 
 
 async def test_run_when_everybody_has_voted_then_it_does_not_wait_for_more(tmp_path: Path) -> None:

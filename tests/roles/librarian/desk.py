@@ -194,11 +194,12 @@ class PythonOnly(NoScripts):
 
 
 @asynccontextmanager
-async def open_desk(tmp_path: Path) -> AsyncIterator[Desk]:
+async def open_desk(tmp_path: Path, *, l2_chain_id: ChainId = CHAIN) -> AsyncIterator[Desk]:
     """Serve the librarian's application on a free port of loopback."""
     clock, chain, log = VirtualClock(now=NOW), FakeChain(CHAIN, now=NOW), RecordingLog()
     async with temporary_store(tmp_path) as store, ClientSession() as client:
         services = _services(clock, chain, log, store)
+        services = replace(services, network=replace(services.network, l2_chain_id=l2_chain_id))
         app = application(services, registry_wait_s=0, explorer_url="https://explorer.example", request_timeout_s=10)
         keys = {name: await _key(services, owner, scopes) for name, (owner, scopes) in _KEYS.items()}
         async with serving(app, host="127.0.0.1", port=0, log=log) as url:

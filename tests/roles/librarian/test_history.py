@@ -1,5 +1,6 @@
 """The ledger and why: every outcome is shown, and explained in words."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from tests.roles.librarian.desk import CHAIN, NOW, OWNER, Desk, condition_job, e
 from triggerx.core.evidence import ConditionEvidence, EventEvidence, Evidence, TimeEvidence, firing_of
 from triggerx.core.job import ConditionTrigger, TaskDefinition
 from triggerx.core.ledger import NewEntry, Outcome, Reason
-from triggerx.core.task import EngineAssigned, SignedAssignment, transition
+from triggerx.core.task import EngineAssigned, SignedAssignment, TaskStatus, transition
 from triggerx.evm.hub import Assignment, task_key
 from triggerx.evm.keccak import Hash32
 from triggerx.evm.types import ZERO_HASH, Address, checksum, to_hex
@@ -91,6 +92,40 @@ async def test_why_when_an_occurrence_has_an_outcome_then_it_says_which_and_why(
         shown = (await desk.send("GET", f"/api/jobs/{event_job()['job_id']}"))[1]
         assert shown["outcomes"] == {each.value: int(each is outcome) for each in Outcome}
         assert (shown["hold"] is not None) == (outcome is Outcome.HELD)
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (TaskStatus.CREATED, "its task waits for its log to be mined again"),
+        (TaskStatus.ASSIGNED, "its task waits for its log to be mined again"),
+        (TaskStatus.ACKNOWLEDGED, "a keeper has taken the task on"),
+        (TaskStatus.FAILED, "its task failed after 0 attempts: a reorg removed its log"),
+    ],
+)
+async def test_why_when_a_reorg_removed_the_log_then_it_says_what_its_task_waits_for(
+    tmp_path: Path, status: TaskStatus, words: str
+) -> None:
+    async with open_desk(tmp_path) as desk:
+        job_id = await desk.taken_in(event_job())
+        entry = await note(desk, event_job(), Outcome.FIRED, reason=Reason.REORGED, evidence=LOG)
+        task = await desk.store.tasks.insert(
+            NewTask(
+                task_key=entry.task_key,
+                job_id=job_id,
+                task_definition_id=TaskDefinition.EVENT_STATIC,
+                firing=entry.firing,
+                is_guarded=False,
+                evidence={},
+                created_at=DUE,
+                fired_at_ms=DUE * 1000,
+            )
+        )
+        assert task is not None
+        error = "a reorg removed its log" if status is TaskStatus.FAILED else ""
+        await desk.store.tasks.save(replace(task, status=status, task_error=error))
+        (found,) = [text for code, text in await why(desk, event_job(), DUE) if code == f"task.{status.value}"]
+        assert found.startswith(words)
 
 
 async def test_why_when_it_fired_then_every_attempt_is_told(tmp_path: Path) -> None:

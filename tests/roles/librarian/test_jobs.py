@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.roles.librarian.desk import HUB, NOW, OWNER, STRANGER, job, open_desk
+from tests.roles.librarian.desk import CHAIN, HUB, NOW, OWNER, STRANGER, job, open_desk
 from triggerx.core.job import JobId, JobStatus
 from triggerx.core.job_body import parse_body
 from triggerx.events import JobChanged, JobCreated
-from triggerx.evm.types import ZERO_ADDRESS, ZERO_HASH, checksum
+from triggerx.evm.types import ZERO_ADDRESS, ZERO_HASH, ChainId, checksum
 
 
 async def test_post_when_the_sdk_posts_its_array_then_the_job_is_scheduled(tmp_path: Path) -> None:
@@ -131,6 +131,32 @@ async def test_post_when_body_and_chain_disagree_then_a_problem_names_the_field(
         desk.register(job())
         found, problem = await desk.send("POST", "/api/jobs", body=job(**changes))
         assert (found, problem["field"]) == (status, field)
+
+
+@pytest.mark.parametrize(("l2_chain_id", "code"), [(CHAIN, "not-executable"), (ChainId(1), "security-unavailable")])
+async def test_post_when_security_needs_a_quorum_before_the_action_then_it_is_refused_with_the_reason(
+    tmp_path: Path, l2_chain_id: ChainId, code: str
+) -> None:
+    async with open_desk(tmp_path, l2_chain_id=l2_chain_id) as desk:
+        desk.register(job())
+        status, problem = await desk.send("POST", "/api/jobs", body=job(security=1))
+        assert (status, problem["field"], problem["code"]) == (422, "security", code)
+
+
+@pytest.mark.parametrize(("level", "signed", "status"), [(2, 2, 201), (3, 3, 201), (2, 4, 400), (4, 2, 400)])
+async def test_post_when_a_security_is_asked_for_then_the_mandate_has_to_say_the_same(
+    tmp_path: Path, level: int, signed: int, status: int
+) -> None:
+    async with open_desk(tmp_path) as desk:
+        desk.register(job())
+        body = desk.guarded(job(security=level), security=signed)
+        found, answer = await desk.send("POST", "/api/jobs", body=body)
+        assert found == status
+        if status == 201:
+            shown = (await desk.send("GET", f"/api/jobs/{body['job_id']}"))[1]
+            assert shown["security"] == level
+        else:
+            assert answer["field"] == "mandate.security"
 
 
 async def test_post_when_the_registry_does_not_know_the_job_then_it_is_refused(tmp_path: Path) -> None:

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.roles.librarian.desk import CHAIN, NOW, OWNER, STRANGER, Desk, id_of, job, open_desk
+from tests.roles.librarian.desk import CHAIN, HUB, NOW, OWNER, STRANGER, Desk, id_of, job, open_desk
 from triggerx.core.job import JobId, TaskDefinition
 from triggerx.core.task import EngineAssigned, PeerRefused, RunChange, Task, TaskStatus, transition
 from triggerx.events import TaskChanged
+from triggerx.evm.contracts import TaskExecutionHub
 from triggerx.evm.hub import Firing, task_key
 from triggerx.evm.registry import pack_job_id
 from triggerx.evm.types import ZERO_HASH, Address, Wei, checksum, to_hex
@@ -94,6 +95,36 @@ async def test_retry_when_the_key_is_anothers_then_the_task_stays_dead(tmp_path:
             assert (status, problem["code"]) == (403, "not-owner")
         assert (await desk.send("POST", "/api/tasks/77/retry", key="owner", body={}))[0] == 404
         assert await desk.store.tasks.by_key(task.task_key) == task
+
+
+@pytest.mark.parametrize(
+    ("attempts", "is_done", "status"), [(0, False, 200), (2, False, 200), (3, False, 409), (3, True, 200)]
+)
+async def test_retry_when_the_hub_would_refuse_another_attempt_then_it_is_refused_with_the_reason(
+    tmp_path: Path, attempts: int, is_done: bool, status: int
+) -> None:
+    async with open_desk(tmp_path) as desk:
+        desk.register(job())
+        body = desk.guarded(job(), attempts_max=3)
+        await desk.taken_in(body)
+        task = await failed(desk, body)
+        desk.chain.answer(HUB, TaskExecutionHub.taskAttempts, lambda key: attempts if key == task.task_key else 0)
+        desk.chain.answer(HUB, TaskExecutionHub.taskDone, lambda key: is_done and key == task.task_key)
+        got, answer = await desk.send("POST", f"/api/tasks/{task.task_id}/retry", key="owner", body={})
+        assert got == status
+        if status == 409:
+            assert answer["code"] == "attempts-used"
+            assert "3 attempts of task" in answer["detail"] and "allows 3" in answer["detail"]
+            assert await desk.store.tasks.by_key(task.task_key) == task
+
+
+async def test_retry_when_the_numbers_of_attempts_are_used_up_then_it_is_refused(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        await desk.taken_in(job())
+        task = await failed(desk, job())
+        await desk.store.tasks.save(replace(task, attempt=255))
+        status, problem = await desk.send("POST", f"/api/tasks/{task.task_id}/retry", key="owner", body={})
+        assert (status, problem["code"]) == (409, "attempts-used")
 
 
 async def test_lists_when_a_key_asks_then_it_gets_its_own(tmp_path: Path) -> None:

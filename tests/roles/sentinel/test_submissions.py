@@ -11,9 +11,10 @@ from tests.fakes.mining import GAS_PRICE, GAS_USED, mine_transaction, transactio
 from tests.roles.keeper.acts import FEE, announcement, document_of, execute, key_of
 from tests.roles.scene import Node, Scene, open_scene, running
 from tests.roles.sentinel.center import center_log, decision_log, submission_call, submit
-from tests.unit.core.sample import CENTER, DUE, KEEPERS, NETWORK, OWNER
+from tests.unit.core.sample import CENTER, DUE, KEEPERS, NETWORK, OWNER, job_body, with_mandate
 from triggerx.core.document import TaskDocument, encode_document, proof_of_task
 from triggerx.core.errors import RecoverableError
+from triggerx.core.job import JobBody
 from triggerx.core.keeper import Keeper
 from triggerx.core.task import SignedAssignment, Task, TaskStatus
 from triggerx.events import TaskEnded
@@ -71,11 +72,11 @@ class Post:
 
 
 @asynccontextmanager
-async def open_post(tmp_path: Path) -> AsyncIterator[Post]:
+async def open_post(tmp_path: Path, body: JobBody | None = None) -> AsyncIterator[Post]:
     async with open_scene(tmp_path, now=DUE) as scene:
         node = await scene.engine()
-        job = await scene.store_job(node)
-        order = await scene.order()
+        job = await scene.store_job(node, body)
+        order = await scene.order(body)
         new = NewTask(
             task_key=order.assignment.task_key,
             job_id=job.job_id,
@@ -88,7 +89,7 @@ async def open_post(tmp_path: Path) -> AsyncIterator[Post]:
         )
         assert await node.store.tasks.insert(new) is not None
         await node.store.assignments.insert(order)
-        document = document_of(order, await execute(scene, order))
+        document = document_of(order, await execute(scene, order, body=body), body=body)
         await node.services.content.put(encode_document(document))
         yield Post(scene, node, order, document)
 
@@ -305,3 +306,59 @@ async def test_run_when_a_reward_comes_twice_then_it_is_one_row(tmp_path: Path) 
         await post.scene.chain.mine()
         await post.follow()
         assert await post.node.store.quarantine.list_all(limit=5) == ()
+
+
+def secured(level: int) -> JobBody:
+    """The job, whose owner signed this level of security."""
+    body = job_body()
+    assert body.mandate is not None
+    mandate = replace(body.mandate.mandate, security=level)
+    return with_mandate(replace(body, security=level), mandate, OWNER)
+
+
+def weigh(post: Post, *powers: int) -> None:
+    """Let the Attestation Center say that operators 1, 2, … have these voting powers."""
+    rows = [(key.address, number, power) for number, (key, power) in enumerate(zip(KEEPERS, powers, strict=True), 1)]
+    post.scene.chain.answer(CENTER, AttestationCenter.getActiveOperatorsDetails, lambda: rows)
+
+
+@pytest.mark.parametrize(
+    ("level", "powers", "error"),
+    [
+        (2, (30, 30, 24, 16), ""),
+        (2, (30, 30, 22, 18), "attested below the job's security 2: 82 of 100 voting power, 5/6 is demanded"),
+        (3, (25, 25, 25, 25), ""),
+        (3, (25, 25, 24, 26), "attested below the job's security 3: 74 of 100 voting power, 3/4 is demanded"),
+        (4, (25, 25, 24, 26), ""),
+    ],
+)
+async def test_run_when_less_power_attested_than_the_job_demands_then_the_task_is_no_success_and_says_why(
+    tmp_path: Path, level: int, powers: tuple[int, ...], error: str
+) -> None:
+    async with open_post(tmp_path, secured(level)) as post:
+        weigh(post, *powers)
+        await submit(post.scene, post.document)
+        await post.follow()
+        task = await post.task()
+        assert task.status is (TaskStatus.UNKNOWN if error else TaskStatus.ATTESTED)
+        assert (task.task_error, task.is_approved, task.is_successful) == (error, True, not error)
+        job = await post.node.store.jobs.get(task.job_id)
+        assert job is not None and job.spent_wei == FEE  # the owner was charged all the same
+
+
+async def test_run_when_a_weak_approval_is_followed_by_a_stronger_one_then_the_run_is_counted_once(
+    tmp_path: Path,
+) -> None:
+    async with open_post(tmp_path, secured(2)) as post:
+        weigh(post, 25, 25, 20, 30)
+        await submit(post.scene, post.document)
+        await post.follow()
+        assert (await post.task()).status is TaskStatus.UNKNOWN
+        weigh(post, 30, 30, 30, 10)
+        await submit(post.scene, post.document, number=2)
+        await post.follow()
+        assert ((await post.task()).status, (await post.task()).task_number) == (TaskStatus.ATTESTED, 2)
+        performer = await post.keeper()
+        assert (performer.keeper_points, performer.no_exctask) == (COST, 1)
+        job = await post.node.store.jobs.get((await post.task()).job_id)
+        assert job is not None and job.spent_wei == FEE

@@ -12,6 +12,7 @@ from triggerx.core.task import (
     DEAD,
     FINAL,
     AssignNextPerformer,
+    ChainLogMinedAgain,
     ChainTaskDecided,
     ClockDeadlinePassed,
     EngineAssigned,
@@ -47,6 +48,7 @@ PERFORMED = PeerPerformed(
 TOO_EARLY = ClockDeadlinePassed(attempt=1, now=DEADLINE - 1)
 OVER = ClockDeadlinePassed(attempt=1, now=DEADLINE)
 UNATTESTED = ClockDeadlinePassed(attempt=1, now=ATTESTED_BY)
+RETRIED, MINED_AGAIN = OwnerRetried(), ChainLogMinedAgain()
 
 
 def decided(*, is_approved: bool, number: int = 7) -> ChainTaskDecided:
@@ -65,6 +67,8 @@ def decided(*, is_approved: bool, number: int = 7) -> ChainTaskDecided:
 
 
 APPROVED, REJECTED = decided(is_approved=True), decided(is_approved=False)
+WEAKLY = replace(APPROVED, shortfall="attested below the job's security 2: 70 of 100 voting power, 5/6 is demanded")
+AGAIN = replace(APPROVED, submission_tx_hash=keccak256(b"another submission"))
 
 
 def new_task(*, is_guarded: bool = True) -> Task:
@@ -98,7 +102,7 @@ def after(*inputs: TaskInput, is_guarded: bool = True) -> Task:
         ((ASSIGNED, REFUSED), False, TaskStatus.CREATED),
         ((ASSIGNED, TOO_EARLY), True, TaskStatus.ASSIGNED),
         ((ASSIGNED, OVER), True, TaskStatus.CREATED),
-        ((ASSIGNED, OVER), False, TaskStatus.CREATED),
+        ((ASSIGNED, OVER), False, TaskStatus.ASSIGNED),
         ((ASSIGNED, ACKNOWLEDGED, TOO_EARLY), False, TaskStatus.ACKNOWLEDGED),
         ((ASSIGNED, ACKNOWLEDGED, OVER), True, TaskStatus.CREATED),
         ((ASSIGNED, ACKNOWLEDGED, OVER), False, TaskStatus.UNKNOWN),
@@ -115,6 +119,19 @@ def after(*inputs: TaskInput, is_guarded: bool = True) -> Task:
         ((ASSIGNED, ACKNOWLEDGED, OVER, REJECTED), False, TaskStatus.REJECTED),
         ((REJECTED, APPROVED), True, TaskStatus.ATTESTED),
         ((APPROVED, REJECTED), True, TaskStatus.ATTESTED),
+        ((WEAKLY,), True, TaskStatus.UNKNOWN),
+        ((WEAKLY, REJECTED), True, TaskStatus.UNKNOWN),
+        ((WEAKLY, RETRIED), True, TaskStatus.CREATED),
+        ((WEAKLY, RETRIED, AGAIN), True, TaskStatus.ATTESTED),
+        ((REJECTED, WEAKLY), True, TaskStatus.UNKNOWN),
+        ((APPROVED, WEAKLY), True, TaskStatus.ATTESTED),
+        ((REJECTED, RETRIED), True, TaskStatus.CREATED),
+        ((ASSIGNED, ACKNOWLEDGED, OVER, RETRIED), False, TaskStatus.CREATED),
+        ((ASSIGNED, RETRIED), True, TaskStatus.ASSIGNED),
+        ((APPROVED, RETRIED), True, TaskStatus.ATTESTED),
+        ((ASSIGNED, MINED_AGAIN), True, TaskStatus.ASSIGNED),
+        ((ASSIGNED, ACKNOWLEDGED, OVER, MINED_AGAIN), False, TaskStatus.UNKNOWN),
+        ((REJECTED, MINED_AGAIN), True, TaskStatus.REJECTED),
     ],
 )
 def test_transition_when_inputs_follow_each_other_then_the_task_stands_where_the_table_says(
@@ -189,6 +206,31 @@ def test_transition_when_the_chain_decides_then_every_column_of_the_submission_i
     assert (task.task_error, task.deadline_at, task.attested_at_ms) == ("", None, APPROVED.now_ms)
 
 
+def test_transition_when_an_approval_is_too_weak_for_the_job_then_the_task_says_so_and_is_no_success() -> None:
+    task = after(ASSIGNED, ACKNOWLEDGED, PERFORMED, WEAKLY)
+    assert (task.is_approved, task.is_successful, task.task_error) == (True, False, WEAKLY.shortfall)
+    assert task.task_number == WEAKLY.task_number
+    assert transition(task, APPROVED, attempts_max=ATTEMPTS_MAX) == Step(state=task)  # it is the same submission
+
+
+@pytest.mark.parametrize("again", [RETRIED, MINED_AGAIN])
+def test_transition_when_a_task_failed_at_its_last_attempt_then_it_may_have_just_one_more(again: TaskInput) -> None:
+    def refused(task: Task) -> Task:
+        assigned = transition(task, ASSIGNED, attempts_max=ATTEMPTS_MAX).state
+        event = PeerRefused(attempt=assigned.attempt, reason="busy")
+        return transition(assigned, event, attempts_max=ATTEMPTS_MAX).state
+
+    task = new_task()
+    for _ in range(ATTEMPTS_MAX):
+        task = refused(task)
+    assert task.status is TaskStatus.FAILED
+    step = transition(task, again, attempts_max=ATTEMPTS_MAX)
+    assert step.effects == (AssignNextPerformer(attempt=ATTEMPTS_MAX + 1),)
+    assert (step.state.status, step.state.attempt, step.state.deadline_at) == (TaskStatus.CREATED, ATTEMPTS_MAX, None)
+    task = refused(step.state)
+    assert (task.status, task.attempt) == (TaskStatus.FAILED, ATTEMPTS_MAX + 1)
+
+
 class TaskMachine(RuleBasedStateMachine):
     """Any inputs in any order; what may have been started is remembered apart from the task."""
 
@@ -197,6 +239,7 @@ class TaskMachine(RuleBasedStateMachine):
         self.task = new_task()
         self.now = DUE
         self.may_have_begun: set[int] = set()
+        self.more = 0
 
     @initialize(is_guarded=st.booleans())
     def begin(self, is_guarded: bool) -> None:
@@ -206,7 +249,7 @@ class TaskMachine(RuleBasedStateMachine):
         before = self.task
         step = transition(before, event, attempts_max=ATTEMPTS_MAX)
         self.task = step.state
-        if before.status in FINAL and not isinstance(event, ChainTaskDecided):
+        if before.status in FINAL and not isinstance(event, ChainTaskDecided | OwnerRetried | ChainLogMinedAgain):
             assert step == Step(state=before)
         if step.state == before:
             assert step.effects == ()
@@ -255,9 +298,17 @@ class TaskMachine(RuleBasedStateMachine):
         self._apply(decided(is_approved=is_approved))
         assert self.task.status is (TaskStatus.ATTESTED if is_approved or was_attested else TaskStatus.REJECTED)
 
+    @rule(by_hand=st.booleans())
+    def let_go_on(self, by_hand: bool) -> None:
+        before = self.task.status
+        if self._apply(RETRIED if by_hand else MINED_AGAIN).state.status is not before:
+            assert before in DEAD and (by_hand or before is TaskStatus.FAILED)
+            self.may_have_begun.clear()  # a person looked, or nobody had taken it on
+            self.more += 1
+
     @invariant()
     def attempts_are_bounded(self) -> None:
-        assert 0 <= self.task.attempt <= ATTEMPTS_MAX
+        assert 0 <= self.task.attempt <= ATTEMPTS_MAX + self.more
 
     @invariant()
     def only_what_runs_has_a_deadline(self) -> None:

@@ -157,7 +157,7 @@ def test_explain_when_a_moment_is_asked_about_then_only_what_covers_it_is_told()
     held = entry(TimeEvidence(due=DUE), Outcome.HELD, Reason.RUNS, "all used", last=DUE + 30, count=4)
     fired = entry(TimeEvidence(due=DUE + 40), Outcome.FIRED)
     assert codes(explain(records(entries=(held, fired)), at=DUE + 20)) == ["job.scheduled", "held.runs"]
-    assert "the 4 due seconds" in text_of(explain(records(entries=(held, fired)), at=DUE + 20), "held.runs")
+    assert "the run of 4 due seconds" in text_of(explain(records(entries=(held, fired)), at=DUE + 20), "held.runs")
     assert codes(explain(records(entries=(held, fired)), at=DUE + 40)) == ["job.scheduled", "fired"]
 
 

@@ -28,6 +28,15 @@ class Fired:
     day: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdleJob:
+    """A job that may be over, and has no open run; `reason` is the sentence that explains its present status."""
+
+    number: int
+    job_id: JobId
+    reason: str
+
+
 class Jobs(Protocol):
     """The job table. Lists are ascending by the order of acceptance."""
 
@@ -84,8 +93,11 @@ class Jobs(Protocol):
         """
         ...
 
-    async def list_expired(self, now: int, *, limit: int) -> Sequence[JobTerms]:
-        """Return event and condition jobs that are SCHEDULED or paused and whose `expires_at` < now, by number."""
+    async def list_expired(self, now: int, *, after: int, limit: int) -> Sequence[IdleJob]:
+        """Return event and condition jobs that are SCHEDULED or paused and whose `expires_at` < now.
+
+        Without an open run, by number, beyond `after`.
+        """
         ...
 
     async def list_linked(self, *, limit: int) -> Sequence[tuple[Job, Job]]:
@@ -115,14 +127,17 @@ class Jobs(Protocol):
         """Note the first block from which a chain's watcher covers the job."""
         ...
 
-    async def list_unscheduled(self) -> Sequence[Job]:
-        """Return the time jobs with status SCHEDULED, not paused, that have no `next_due_at` any more."""
+    async def list_unscheduled(self, *, after: int, limit: int) -> Sequence[IdleJob]:
+        """Return the time jobs with status SCHEDULED, not paused, that have no `next_due_at` any more, nor an open run.
+
+        By number, beyond `after`.
+        """
         ...
 
-    async def list_finished(self, *, limit: int) -> Sequence[Job]:
+    async def list_finished(self, *, after: int, limit: int) -> Sequence[IdleJob]:
         """Return event and condition jobs that do not recur, are SCHEDULED, and whose run was let through and is over.
 
-        By the order of acceptance; the engine completes them.
+        By number, beyond `after`.
         """
         ...
 

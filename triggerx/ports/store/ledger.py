@@ -64,6 +64,10 @@ class Ledger(Protocol):
         """Return how many occurrences had each outcome (a range counts as many as it has)."""
         ...
 
+    async def waiting(self, job_numbers: Sequence[int]) -> frozenset[int]:
+        """Return those of these jobs that have an occurrence CONFIRMING, QUEUED or HELD."""
+        ...
+
     async def queue_length(self) -> int:
         """Return how many entries are QUEUED."""
         ...

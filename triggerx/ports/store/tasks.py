@@ -7,7 +7,7 @@ from typing import Protocol
 
 from triggerx.core.canonical import Json
 from triggerx.core.job import JobId, TaskDefinition
-from triggerx.core.task import SignedAssignment, Task, TaskId
+from triggerx.core.task import SignedAssignment, Task, TaskId, TaskStatus
 from triggerx.evm.hub import Firing
 from triggerx.evm.types import Address, Hash32
 
@@ -26,6 +26,22 @@ class NewTask:
     fired_at_ms: int
     priority: int = 2
     """The job's, 1 high to 3 low."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Place:
+    """Where a task stands among those that wait for the engine: higher priority (1) first, then the oldest."""
+
+    priority: int
+    task_id: TaskId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkableTask:
+    """A task that waits for the engine, without what is in it."""
+
+    task_key: Hash32
+    place: Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,8 +114,12 @@ class Tasks(Protocol):
         """Return a job's tasks, oldest first."""
         ...
 
-    async def count_by_job(self, job_id: JobId) -> int:
-        """Return how many tasks of a job have run or may still run: all but FAILED and REJECTED."""
+    async def count_by_status(self, job_id: JobId) -> dict[TaskStatus, int]:
+        """Return how many tasks of a job have each status; those that none has are left out."""
+        ...
+
+    async def last_dead(self, job_id: JobId) -> Task | None:
+        """Return a job's newest task that is FAILED, REJECTED or UNKNOWN."""
         ...
 
     async def list_by_owner(self, owner: Address, *, limit: int) -> Sequence[Task]:
@@ -114,8 +134,8 @@ class Tasks(Protocol):
         """Return the tasks without a final status, oldest first."""
         ...
 
-    async def list_workable(self, now: int, *, limit: int) -> Sequence[Task]:
-        """Return the tasks that wait for the engine, higher priority first, then the oldest.
+    async def list_workable(self, now: int, *, after: Place | None, limit: int) -> Sequence[WorkableTask]:
+        """Return the tasks that wait for the engine, ascending by their places, beyond `after`.
 
         That are those CREATED or ASSIGNED, and those taken on whose `deadline_at` ≤ now.
         """

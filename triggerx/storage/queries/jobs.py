@@ -11,7 +11,7 @@ from triggerx.core.job_body import encode_body
 from triggerx.core.task import RunChange
 from triggerx.core.terms import DAY_S, JobTerms
 from triggerx.evm.types import Address, ChainId
-from triggerx.ports.store.jobs import Fired, TriggerKind
+from triggerx.ports.store.jobs import Fired, IdleJob, TriggerKind
 from triggerx.storage.queries.job_rows import body_columns, first_gas, job_of, terms_of
 from triggerx.storage.session import Row, Session
 
@@ -116,13 +116,13 @@ class JobQueries:
             )
         )
 
-    async def list_expired(self, now: int, *, limit: int) -> Sequence[JobTerms]:
+    async def list_expired(self, now: int, *, after: int, limit: int) -> Sequence[IdleJob]:
         """Return event and condition jobs whose time frame is over."""
-        return _terms(await self._session.fetch_all("expired_jobs", now=now, limit=limit))
+        return _idle(await self._session.fetch_all("expired_jobs", now=now, after=after, limit=limit))
 
-    async def list_finished(self, *, limit: int) -> Sequence[Job]:
+    async def list_finished(self, *, after: int, limit: int) -> Sequence[IdleJob]:
         """Return event and condition jobs that do not recur and have run."""
-        return _jobs(await self._session.fetch_all("finished_jobs", limit=limit))
+        return _idle(await self._session.fetch_all("finished_jobs", after=after, limit=limit))
 
     async def list_linked(self, *, limit: int) -> Sequence[tuple[Job, Job]]:
         """Return the jobs that wait for one that is over, with that one."""
@@ -135,9 +135,9 @@ class JobQueries:
         jobs = {row.integer("job_number"): job_of(row) for row in rows}
         return tuple((jobs[waiting], jobs[before]) for waiting, before in pairs)
 
-    async def list_unscheduled(self) -> Sequence[Job]:
+    async def list_unscheduled(self, *, after: int, limit: int) -> Sequence[IdleJob]:
         """Return the time jobs that have no due time any more."""
-        return _jobs(await self._session.fetch_all("unscheduled_jobs"))
+        return _idle(await self._session.fetch_all("unscheduled_jobs", after=after, limit=limit))
 
     async def move_on(self, moves: Sequence[tuple[int, int | None]]) -> None:
         """Set `next_due_at` of many jobs."""
@@ -204,6 +204,13 @@ def _found(job_id: JobId, written: int) -> None:
 
 def _jobs(rows: Sequence[Row]) -> Sequence[Job]:
     return tuple(job_of(row) for row in rows)
+
+
+def _idle(rows: Sequence[Row]) -> Sequence[IdleJob]:
+    return tuple(
+        IdleJob(number=row.integer("job_number"), job_id=JobId(row.number("job_id")), reason=row.text("status_reason"))
+        for row in rows
+    )
 
 
 def _terms(rows: Sequence[Row]) -> Sequence[JobTerms]:

@@ -96,6 +96,13 @@ class LedgerQueries:
         rows = await self._session.fetch_all("count_entries_of_job", job_id=str(job_id))
         return {Outcome(row.text("outcome")): row.integer("occurrences") for row in rows}
 
+    async def waiting(self, job_numbers: Sequence[int]) -> frozenset[int]:
+        """Return those of these jobs that have an occurrence that is still to be decided about."""
+        numbers = canonical_json(list(job_numbers)).decode()
+        rows = await self._session.fetch_all("jobs_with_waiting_entries", numbers=numbers)
+        found = (row.integer_or_none("job_number") for row in rows)
+        return frozenset(number for number in found if number is not None)
+
     async def queue_length(self) -> int:
         """Return how many entries are QUEUED."""
         row = await self._session.fetch_one("count_queued_entries")

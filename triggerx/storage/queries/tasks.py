@@ -11,7 +11,7 @@ from triggerx.core.job import JobId, TaskDefinition
 from triggerx.core.task import FINAL, SignedAssignment, Task, TaskId, TaskStatus
 from triggerx.evm.hub import Firing
 from triggerx.evm.types import Address, ChainId, Hash32, Wei, to_hex
-from triggerx.ports.store.tasks import AssignmentRow, AssignmentStatus, NewTask, PerformerLoad
+from triggerx.ports.store.tasks import AssignmentRow, AssignmentStatus, NewTask, PerformerLoad, Place, WorkableTask
 from triggerx.storage.session import Row, Session, Value
 
 
@@ -77,10 +77,14 @@ class TaskQueries:
         """Return a job's tasks."""
         return _tasks(await self._session.fetch_all("tasks_of_job", job_id=str(job_id)))
 
-    async def count_by_job(self, job_id: JobId) -> int:
-        """Return how many of a job's tasks have run or may still run."""
-        row = await self._session.fetch_one("count_tasks_of_job", job_id=str(job_id))
-        return 0 if row is None else row.integer("tasks")
+    async def count_by_status(self, job_id: JobId) -> dict[TaskStatus, int]:
+        """Return how many tasks of a job have each status."""
+        rows = await self._session.fetch_all("count_tasks_of_job", job_id=str(job_id))
+        return {TaskStatus(row.text("status")): row.integer("tasks") for row in rows}
+
+    async def last_dead(self, job_id: JobId) -> Task | None:
+        """Return a job's newest task that did not succeed."""
+        return _task_or_none(await self._session.fetch_one("last_dead_task_of_job", job_id=str(job_id)))
 
     async def list_by_owner(self, owner: Address, *, limit: int) -> Sequence[Task]:
         """Return the tasks of an owner's jobs."""
@@ -94,9 +98,17 @@ class TaskQueries:
         """Return the tasks without a final status."""
         return tuple(sorted(_tasks(await self._session.fetch_all("open_tasks")), key=lambda task: task.task_id))
 
-    async def list_workable(self, now: int, *, limit: int) -> Sequence[Task]:
+    async def list_workable(self, now: int, *, after: Place | None, limit: int) -> Sequence[WorkableTask]:
         """Return the tasks that wait for the engine."""
-        return _tasks(await self._session.fetch_all("workable_tasks", now=now, limit=limit))
+        priority, task_id = (0, 0) if after is None else (after.priority, after.task_id)
+        rows = await self._session.fetch_all("workable_tasks", now=now, priority=priority, task_id=task_id, limit=limit)
+        return tuple(
+            WorkableTask(
+                task_key=Hash32(row.octets("task_key")),
+                place=Place(priority=row.integer("priority"), task_id=TaskId(row.integer("task_id"))),
+            )
+            for row in rows
+        )
 
     async def list_dead(self, owner: Address | None, *, limit: int) -> Sequence[Task]:
         """Return the tasks that did not succeed."""

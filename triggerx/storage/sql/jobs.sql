@@ -79,16 +79,28 @@ WHERE j.next_due_at IS NOT NULL
 ORDER BY j.next_due_at
 LIMIT 1
 
+-- fragment: idle_job
+SELECT j.job_number, j.job_id, j.status_reason FROM jobs j
+
 -- name: unscheduled_jobs
-{job}
+{idle_job}
 WHERE j.trigger_kind = 'time' AND j.status = 1 AND NOT j.is_paused AND j.next_due_at IS NULL
-ORDER BY j.job_number
+    AND j.open_runs = 0 AND j.job_number > :after
+ORDER BY j.job_number LIMIT :limit
 
 -- name: finished_jobs
-{job}
+{idle_job}
 WHERE j.trigger_kind <> 'time' AND NOT j.recurring AND j.status = 1 AND NOT j.is_paused AND j.runs > 0
-    AND j.open_runs = 0
+    AND j.open_runs = 0 AND j.job_number > :after
 ORDER BY j.job_number LIMIT :limit
+
+-- The sign keeps SQLite from walking all jobs in their order.
+
+-- name: expired_jobs
+{idle_job}
+WHERE j.trigger_kind <> 'time' AND (j.status = 1 OR j.is_paused) AND j.expires_at < :now
+    AND j.open_runs = 0 AND +j.job_number > :after
+ORDER BY +j.job_number LIMIT :limit
 
 -- name: linked_jobs
 SELECT w.job_number AS waiting, b.job_number AS before

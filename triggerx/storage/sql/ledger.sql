@@ -84,6 +84,15 @@ FROM ledger l JOIN jobs j ON j.job_number = l.job_number
 WHERE j.job_id = :job_id
 GROUP BY l.outcome
 
+-- What waits is most often the newest.
+
+-- name: jobs_with_waiting_entries
+SELECT (
+    SELECT l.job_number FROM ledger l
+    WHERE l.job_number = CAST(listed.value AS BIGINT) AND l.outcome IN ('confirming', 'queued', 'held')
+    ORDER BY l.moment DESC LIMIT 1
+) AS job_number FROM {each}(:numbers) AS listed
+
 -- name: count_queued_entries
 SELECT COUNT(*) AS entries FROM ledger l WHERE l.outcome = 'queued'
 

@@ -66,7 +66,11 @@ INSERT INTO task_attesters (task_id, place, operator_id) VALUES (:task_id, :plac
 {task} WHERE t.job_id = :job_id ORDER BY t.task_id
 
 -- name: count_tasks_of_job
-SELECT COUNT(*) AS tasks FROM tasks t WHERE t.job_id = :job_id AND t.status NOT IN ('failed', 'rejected')
+SELECT t.status, COUNT(*) AS tasks FROM tasks t WHERE t.job_id = :job_id GROUP BY t.status
+
+-- name: last_dead_task_of_job
+-- lock: t
+{task} WHERE t.job_id = :job_id AND t.status IN ('failed', 'rejected', 'unknown') ORDER BY t.task_id DESC LIMIT 1
 
 -- name: tasks_of_owner
 {task} JOIN jobs j ON j.job_id = t.job_id
@@ -83,9 +87,12 @@ UNION ALL
 {task} WHERE t.status IN ('acknowledged', 'performed')
 
 -- name: workable_tasks
-{task} WHERE t.status IN ('created', 'assigned')
+SELECT t.priority, t.task_id, t.task_key FROM tasks t
+WHERE t.status IN ('created', 'assigned') AND (t.priority, t.task_id) > (:priority, :task_id)
 UNION ALL
-{task} WHERE t.status IN ('acknowledged', 'performed') AND t.deadline_at <= :now
+SELECT t.priority, t.task_id, t.task_key FROM tasks t
+WHERE t.status IN ('acknowledged', 'performed') AND t.deadline_at <= :now
+    AND (t.priority, t.task_id) > (:priority, :task_id)
 ORDER BY priority, task_id LIMIT :limit
 
 -- name: dead_tasks

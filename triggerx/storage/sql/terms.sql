@@ -42,13 +42,6 @@ WHERE j.trigger_kind = :kind AND j.trigger_chain_id = :chain_id AND (j.status <=
     AND j.job_number > :after
 ORDER BY j.job_number LIMIT :limit
 
--- The sign keeps SQLite from walking all jobs in their order.
-
--- name: expired_jobs
-{terms}
-WHERE j.trigger_kind <> 'time' AND (j.status = 1 OR j.is_paused) AND j.expires_at < :now
-ORDER BY +j.job_number LIMIT :limit
-
 -- name: move_job_on
 UPDATE jobs SET next_due_at = :next_due_at WHERE job_number = :number
 

@@ -1,0 +1,150 @@
+"""An engine's dispatcher on a stage: performers that answer as a test says, and what reached them."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.roles.scene import Node, Scene, open_scene, peer_of
+from tests.unit.core.sample import DUE, KEEPERS, NETWORK, job_body
+from triggerx.core.errors import RecoverableError
+from triggerx.core.job import JobBody, TimeTrigger
+from triggerx.core.keeper import CheckIn
+from triggerx.core.messages import AssignTask, CheckedIn, Document, Heard, Reply, TaskAnswer
+from triggerx.core.task import Task
+from triggerx.evm.hub import Firing, task_key
+from triggerx.evm.types import Hash32
+from triggerx.ports.store.tasks import AssignmentStatus, NewTask
+from triggerx_engine.dispatcher import Dispatcher
+
+POLL_S = 1.0
+ATTEMPTS_MAX = 3
+KEY = task_key(job_body().job_id, Firing.time(DUE))
+ATTEMPT_S = NETWORK.timing.performer_window_s + NETWORK.timing.announce_grace_s
+
+Handler = Callable[[Heard[AssignTask]], Awaitable[Reply]]
+
+
+def dispatcher(node: Node) -> Dispatcher:
+    return Dispatcher(node.services, attempts_max=ATTEMPTS_MAX, acknowledge_timeout_s=3, poll_s=POLL_S)
+
+
+def answer(heard: Heard[AssignTask], *, is_accepted: bool = True, code: str = "ok") -> TaskAnswer:
+    order = heard.message.assignment.assignment
+    return TaskAnswer(
+        task_key=order.task_key, attempt=order.attempt, is_accepted=is_accepted, code=code, message="as the test says"
+    )
+
+
+async def accept(heard: Heard[AssignTask]) -> Reply:
+    return answer(heard)
+
+
+async def refuse(heard: Heard[AssignTask]) -> Reply:
+    return answer(heard, is_accepted=False, code="job_inactive")
+
+
+async def be_busy(heard: Heard[AssignTask]) -> Reply:
+    return answer(heard, is_accepted=False, code="busy")
+
+
+async def not_know_the_trigger(heard: Heard[AssignTask]) -> Reply:
+    return answer(heard, is_accepted=False, code="trigger_unknown")
+
+
+async def be_expired(heard: Heard[AssignTask]) -> Reply:
+    return answer(heard, is_accepted=False, code="expired")
+
+
+async def be_silent(heard: Heard[AssignTask]) -> Reply:
+    raise RecoverableError("killed while it worked on the answer")
+
+
+async def say_something_else(heard: Heard[AssignTask]) -> Reply:
+    return Document(content=b"what you did not ask for")
+
+
+@dataclass
+class Stage:
+    """An engine, and four performers that answer as the test says."""
+
+    scene: Scene
+    engine: Node
+    handlers: dict[int, Handler] = field(default_factory=dict)
+    orders: list[tuple[int, AssignTask]] = field(default_factory=list)
+    ranks: tuple[int, ...] = ()
+    """The performers' numbers in the order of the draw."""
+
+    async def task(self, key: Hash32 = KEY) -> Task:
+        found = await self.engine.store.tasks.by_key(key)
+        assert found is not None
+        return found
+
+    async def statuses(self, key: Hash32 = KEY) -> list[AssignmentStatus]:
+        return [row.status for row in await self.engine.store.assignments.list_by_task(key)]
+
+    def performers(self) -> list[int]:
+        return [number for number, _ in self.orders]
+
+    async def come_online(self, *numbers: int) -> None:
+        for number in numbers:
+            check_in = CheckIn(
+                operator=KEEPERS[number].address,
+                peer_id=peer_of(number),
+                addresses=(),
+                version="1",
+                checked_in_at=self.scene.clock.now(),
+            )
+            await self.engine.store.keepers.record_check_in(check_in)
+
+    def set(self, rank: int, handler: Handler) -> None:
+        """How the performer of this rank answers."""
+        self.handlers[self.ranks[rank]] = handler
+
+    def kill(self, rank: int) -> None:
+        self.scene.network.cut.add(peer_of(self.ranks[rank]))
+
+
+@asynccontextmanager
+async def stage(
+    tmp_path: Path, *, body: JobBody | None = None, online: bool = True, blocks: int = 40
+) -> AsyncIterator[Stage]:
+    """Four performers that take everything on; a time job has fired at `DUE`, another kind of job is to fire yet."""
+    body = body or job_body()
+    async with open_scene(tmp_path, now=DUE, blocks=blocks) as scene:
+        engine = await scene.engine()
+        it = Stage(scene, engine)
+        for number, key in enumerate(KEEPERS):
+            peers = await scene.network.join(key.address, peer_of(number))
+            await peers.announce(CheckedIn(addresses=(), version="1"), lifetime_s=60)
+
+            async def handle(heard: Heard[AssignTask], number: int = number) -> Reply:
+                it.orders.append((number, heard.message))
+                return await it.handlers.get(number, accept)(heard)
+
+            peers.answer(AssignTask, handle)
+        if online:
+            await it.come_online(0, 1, 2, 3)
+        if isinstance(body.trigger, TimeTrigger):
+            await scene.store_job(engine, body)
+            assert await engine.store.tasks.insert(new_task(body)) is not None
+        else:
+            await scene.store_job(engine, body, next_due_at=None)
+        by_address = {key.address: number for number, key in enumerate(KEEPERS)}
+        it.ranks = tuple(by_address[operator.address] for operator in await scene.ranks(KEY))
+        yield it
+
+
+def new_task(body: JobBody, due: int = DUE, *, priority: int = 2) -> NewTask:
+    """The task of a time job that fired at this second."""
+    return NewTask(
+        task_key=task_key(body.job_id, Firing.time(due)),
+        job_id=body.job_id,
+        task_definition_id=body.task_definition_id,
+        firing=Firing.time(due),
+        is_guarded=body.is_guarded,
+        evidence={"kind": "time", "due": due},
+        created_at=due,
+        fired_at_ms=due * 1000,
+        priority=priority,
+    )
