@@ -30,6 +30,7 @@ from bench.stage import ON_TIME_S, POLL_S, STORE_FILE, USER_RUNS_PER_DAY_MAX, pu
 from tests.fakes.chain import FakeChain
 from tests.unit.core.sample import CHAIN
 from triggerx.core.job import ScheduleType, TimeTrigger
+from triggerx.ports.store.jobs import Move
 from triggerx.role import Services
 from triggerx_engine.prices import Prices
 from triggerx_engine.slots import TimeWatcher
@@ -89,7 +90,7 @@ async def _let_be_due(services: Services, numbers: range) -> int:
     await asyncio.sleep(1.0)
     moment = services.clock.now()
     async with services.store.transaction() as queries:
-        await queries.jobs.move_on([(number, moment) for number in numbers])
+        await queries.jobs.move_on([Move(number=number, next_due_at=moment) for number in numbers])
     return moment
 
 

@@ -16,7 +16,7 @@ from triggerx.core.terms import DAY_S, JobTerms
 from triggerx.events import Event, TaskCreated
 from triggerx.evm.types import ChainId, Hash32, to_hex
 from triggerx.ports.store import Queries
-from triggerx.ports.store.jobs import Fired
+from triggerx.ports.store.jobs import Fired, Move
 from triggerx.ports.store.journal import NewEvent
 from triggerx.ports.store.tasks import NewTask
 
@@ -47,7 +47,7 @@ class Batch:
         self._events: list[NewEvent] = []
         self._decisions: list[Decision] = []
         self._extensions: list[Extension] = []
-        self._moves: list[tuple[int, int | None]] = []
+        self._moves: dict[int, int | None] = {}
 
     def rule(self, terms: JobTerms) -> Ruling:
         """Rule on one more occurrence of a job, counting what this batch lets through already."""
@@ -94,7 +94,7 @@ class Batch:
 
     def move_on(self, terms: JobTerms, next_due_at: int | None) -> None:
         """Set when a time job is due next."""
-        self._moves.append((terms.number, next_due_at))
+        self._moves[terms.number] = next_due_at
 
     def report(self, kind: str, job_id: JobId, details: Mapping[str, Json]) -> None:
         """Add a line about a job to the event log."""
@@ -106,8 +106,14 @@ class Batch:
 
     async def write(self, queries: Queries) -> list[Event]:
         """Write everything; returns what to tell the bus once it is durable."""
+        day = self._now // DAY_S
         if self._moves:
-            await queries.jobs.move_on(self._moves)
+            await queries.jobs.move_on(
+                [
+                    Move(number=number, next_due_at=next_due_at, runs=self._fired.get(number, 0), day=day)
+                    for number, next_due_at in self._moves.items()
+                ]
+            )
         if self._entries:
             await queries.ledger.add_many(self._entries)
         if self._returned:
@@ -119,11 +125,14 @@ class Batch:
         if self._decisions:
             await queries.ledger.decide_many(self._decisions, now_ms=self.now_ms)
         if self._tasks:
-            day = self._now // DAY_S
             await queries.tasks.insert_many(self._tasks)
-            await queries.jobs.count_fired(
-                [Fired(number=number, runs=runs, day=day) for number, runs in self._fired.items()]
-            )
+        others = [
+            Fired(number=number, runs=runs, day=day)
+            for number, runs in self._fired.items()
+            if number not in self._moves
+        ]
+        if others:
+            await queries.jobs.count_fired(others)
         if self._events:
             await queries.events.append_many(self._events, now_ms=self.now_ms)
         return [TaskCreated(key) for key in self.fired_keys]

@@ -37,10 +37,10 @@ class Prices:
             else:
                 self._read[chain_id] = (price, self._services.clock.monotonic())
 
-    def around(self) -> Mapping[ChainId, Surroundings]:
-        """Return the surroundings of each action chain now."""
+    def around(self, *, at: int = 0) -> Mapping[ChainId, Surroundings]:
+        """Return the surroundings of each action chain now, or at a second that is about to come."""
         clock = self._services.clock
-        oldest, now = clock.monotonic() - AGE_S_MAX, clock.now()
+        oldest, now = clock.monotonic() - AGE_S_MAX, max(clock.now(), at)
         found: dict[ChainId, Surroundings] = {}
         for chain_id in self._services.network.action_chains:
             price, read_at = self._read.get(chain_id, (None, oldest))

@@ -1,12 +1,13 @@
 """The time watcher: gives every due second of every time job its one entry in the ledger, and fires those that may.
 
 One transaction claims the jobs that are due, writes entries and tasks, and moves the schedules on, so a kill at any
-moment neither loses nor doubles a due second.
+moment neither loses nor doubles a due second. Where many are due at once that transaction is made ready ahead, and what
+waits for the due second is the commit alone.
 """
 
 import asyncio
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Final, NoReturn, TypeAlias
 
 from triggerx.core.admission import FIRES
 from triggerx.core.errors import InvalidInput
@@ -22,8 +23,15 @@ from triggerx_engine.prices import Prices
 from triggerx_engine.ranges import Run, note_runs, ruled
 from triggerx_engine.shelf import set_aside
 
-DUE_PER_ROUND = 1_000  # bounds one transaction to some ten milliseconds; what is left over comes next round
-Due = tuple[JobTerms, list[Run]]
+DUE_PER_ROUND: Final = 1_000  # bounds one transaction to some ten milliseconds; what is left over comes next round
+AHEAD_JOBS_MIN: Final = 50  # fewer are written in some milliseconds, and hold nobody up ahead of their time
+AHEAD_S_PER_JOB: Final = 0.0003  # twice what one takes; what is ready too early only waits
+AHEAD_S_MAX: Final = 0.4  # other writers wait as long: a fraction of a block
+Due: TypeAlias = tuple[JobTerms, list[Run]]
+
+
+class _ClockWentBack(Exception):
+    """The due second that a transaction was made ready for is further off than it was."""
 
 
 class TimeWatcher:
@@ -42,42 +50,62 @@ class TimeWatcher:
         async with asyncio.TaskGroup() as group:
             group.create_task(wake_up.listen(), name="engine.slots.listen")
             while True:
-                idle_s = await self._idle_s()
+                next_at = await self._services.store.jobs.next_due_at()
+                idle_s = self._poll_s if next_at is None else await self._idle_s(next_at)
                 if idle_s > 0:
                     await wake_up.wait(idle_s)
                 else:
-                    await self.fire_due()
+                    await self.fire_due(at=next_at or 0)
 
-    async def fire_due(self) -> int:
-        """Settle every job that is due now, at most `DUE_PER_ROUND`; return how many there were."""
+    async def fire_due(self, *, at: int = 0) -> int:
+        """Settle every job that is due now, at most `DUE_PER_ROUND`; return how many there were.
+
+        `at` is a due second that is about to come: everything is written as it will be then, and committed then.
+        """
+        try:
+            return await self._fire(at)
+        except _ClockWentBack:
+            return 0
+
+    async def _fire(self, at: int) -> int:
         services = self._services
         async with services.store.transaction() as queries:
-            batch = Batch(self._prices.around(), now_ms=services.clock.now_ms())
-            claimed = await queries.jobs.claim_due(services.clock.now(), limit=DUE_PER_ROUND)
+            now = max(services.clock.now(), at)
+            batch = Batch(self._prices.around(at=at), now_ms=max(services.clock.now_ms(), at * 1000))
+            claimed = await queries.jobs.claim_due(now, limit=DUE_PER_ROUND)
             if not claimed:
                 return 0
             events: list[Event] = []
             settled: list[Due] = []
             for terms in claimed:
                 try:
-                    settled.append((terms, self._settle(batch, terms)))
+                    settled.append((terms, self._settle(batch, terms, now)))
                 except InvalidInput as error:
                     events += await self._set_aside(queries, terms, error)
             await _note(queries, batch, settled)
             events += await batch.write(queries)
             services.crash_point("engine.slots.before-commit")
+            await self._reach(at)
         services.crash_point("engine.slots.after-commit")
         for event in events:
             await services.bus.publish(event)
         self._log.info("jobs due", jobs=len(claimed), fired=len(batch.fired_keys))
         return len(claimed)
 
-    def _settle(self, batch: Batch, terms: JobTerms) -> list[Run]:
+    async def _reach(self, at: int) -> None:
+        """Wait for the second; a bounded time only, for a clock that was set back meanwhile makes it a far one."""
+        clock = self._services.clock
+        until = clock.monotonic() + 2 * AHEAD_S_MAX
+        while (left_ms := at * 1000 - clock.now_ms()) > 0:
+            if clock.monotonic() >= until:
+                raise _ClockWentBack
+            await clock.sleep(min(left_ms / 1000, AHEAD_S_MAX))
+
+    def _settle(self, batch: Batch, terms: JobTerms, now: int) -> list[Run]:
         """Decide about a job's due seconds up to now, and move its schedule on."""
         trigger, due = terms.trigger, terms.next_due_at
         if not isinstance(trigger, TimeTrigger) or due is None:
             raise InvalidInput("trigger", "only time jobs have due seconds")
-        now = self._services.clock.now()
         slots = settle_slots(
             trigger,
             created_at=terms.created_at,
@@ -98,11 +126,14 @@ class TimeWatcher:
         self._log.error("job quarantined", job_id=str(terms.job_id), reason=str(error))
         return (JobChanged(terms.job_id),)
 
-    async def _idle_s(self) -> float:
-        next_at = await self._services.store.jobs.next_due_at()
-        if next_at is None:
-            return self._poll_s
-        return min(self._poll_s, max(0.0, next_at - self._services.clock.now_ms() / 1000))
+    async def _idle_s(self, next_at: int) -> float:
+        """How long there is nothing to do: until the next due second, less what it takes to be ready for it."""
+        left_s = next_at - self._services.clock.now_ms() / 1000
+        if 0 < left_s <= self._poll_s + AHEAD_S_MAX:
+            count = await self._services.store.jobs.count_due(next_at, limit=DUE_PER_ROUND)
+            if count >= AHEAD_JOBS_MIN:
+                left_s -= min(AHEAD_S_MAX, count * AHEAD_S_PER_JOB)
+        return min(self._poll_s, max(0.0, left_s))
 
 
 async def _note(queries: Queries, batch: Batch, settled: Sequence[Due]) -> None:

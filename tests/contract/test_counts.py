@@ -19,7 +19,7 @@ from triggerx_engine.prices import Prices
 from triggerx_engine.slots import DUE_PER_ROUND, TimeWatcher
 
 EVERY_DAY = TimeTrigger(schedule_type=ScheduleType.INTERVAL, interval_s=86_400)
-OF_EACH_FIRING = {"UPDATE jobs": 2, "INSERT INTO ledger": 1, "INSERT INTO tasks": 1, "INSERT INTO event_log": 1}
+OF_EACH_FIRING = {"UPDATE jobs": 1, "INSERT INTO ledger": 1, "INSERT INTO tasks": 1, "INSERT INTO event_log": 1}
 OF_A_ROUND_MAX = 10
 
 
@@ -53,7 +53,7 @@ async def statements_of(folder: Path, jobs: int, monkeypatch: pytest.MonkeyPatch
     return counted
 
 
-async def test_statements_when_jobs_are_due_then_each_firing_takes_five_and_all_share_one_commit(
+async def test_statements_when_jobs_are_due_then_each_firing_takes_four_and_all_share_one_commit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few = await statements_of(tmp_path / "few", 10, monkeypatch)

@@ -26,7 +26,7 @@ from triggerx.core.task import RunChange
 from triggerx.core.terms import DAY_S, JobTerms
 from triggerx.evm.types import ChainId, Wei
 from triggerx.ports.store import Store
-from triggerx.ports.store.jobs import Fired, IdleJob, TriggerKind
+from triggerx.ports.store.jobs import Fired, IdleJob, Move, TriggerKind
 
 TODAY = NOW // DAY_S
 LIMITS = Limits(
@@ -163,18 +163,43 @@ async def test_jobs_when_moved_on_are_due_then_and_the_moves_are_seen_at_once(st
     await due_jobs(store, *((number, 2, NOW, JobStatus.SCHEDULED, False) for number in range(1, 4)))
     async with store.transaction() as queries:
         first, second, third = await queries.jobs.claim_due(NOW, limit=9)
-        await queries.jobs.move_on([(third.number, NOW + 7), (first.number, None), (4711, NOW)])
+        await queries.jobs.move_on(
+            [
+                Move(number=third.number, next_due_at=NOW + 7),
+                Move(number=first.number, next_due_at=None),
+                Move(number=4711, next_due_at=NOW),
+            ]
+        )
         assert ids(await queries.jobs.claim_due(NOW, limit=9)) == [second.job_id]
     assert ids(await store.jobs.claim_due(NOW + 7, limit=9)) == [second.job_id, third.job_id]
     assert ids(await store.jobs.list_unscheduled(after=0, limit=9)) == [first.job_id]
     await store.jobs.move_on([])
+    assert [await store.jobs.count_due(NOW + 7, limit=limit) for limit in (9, 1)] == [2, 1]
+    assert await store.jobs.count_due(NOW - 1, limit=9) == 0
+
+
+async def test_jobs_when_moved_on_with_their_runs_are_counted_as_those_that_only_fired(store: Store) -> None:
+    await due_jobs(store, *((number, 2, NOW, JobStatus.SCHEDULED, False) for number in range(1, 4)))
+    await store.jobs.move_on(
+        [
+            Move(number=1, next_due_at=NOW + 7, runs=2, day=TODAY),
+            Move(number=2, next_due_at=None, runs=1, day=TODAY),
+            Move(number=3, next_due_at=NOW + 9),
+        ]
+    )
+    counts = [(each.runs, each.open_runs, each.runs_today) for each in await store.jobs.terms([1, 2, 3])]
+    assert counts == [(2, 2, 2), (1, 1, 1), (0, 0, 0)]
+    assert {each.user_runs_today for each in await store.jobs.terms([1, 2, 3])} == {3}
+    await store.jobs.move_on([Move(number=1, next_due_at=NOW + 8, runs=1, day=TODAY + 1)])
+    (first,) = await store.jobs.terms([1])
+    assert (first.runs, first.runs_today, first.user_runs_today, first.next_due_at) == (3, 1, 1, NOW + 8)
 
 
 async def test_moves_when_the_transaction_fails_are_undone(store: Store) -> None:
     await due_jobs(store, (1, 2, NOW, JobStatus.SCHEDULED, False))
     with pytest.raises(LookupError):
         async with store.transaction() as queries:
-            await queries.jobs.move_on([(1, NOW + 60)])
+            await queries.jobs.move_on([Move(number=1, next_due_at=NOW + 60, runs=2, day=TODAY)])
             raise LookupError
     assert await store.jobs.next_due_at() == NOW
 

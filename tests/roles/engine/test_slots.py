@@ -1,5 +1,6 @@
 """The time watcher: every due second has one entry in the ledger, and at most one task, whatever happens in between."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,8 +26,9 @@ from triggerx.core.task import RunChange, TaskStatus
 from triggerx.evm.hub import Firing, task_key
 from triggerx.evm.registry import pack_job_id
 from triggerx.evm.types import Wei
+from triggerx.ports.store.jobs import Move
 from triggerx_engine.prices import Prices
-from triggerx_engine.slots import TimeWatcher
+from triggerx_engine.slots import AHEAD_JOBS_MIN, TimeWatcher
 
 POLL_S = 1.0
 ON_TIME_S = 5
@@ -124,7 +126,7 @@ async def test_fire_due_when_it_is_killed_before_the_commit_then_nothing_is_lost
         with pytest.raises(RecoverableError, match="killed"):
             async with node.store.transaction() as queries:
                 (terms,) = await queries.jobs.claim_due(DUE, limit=10)
-                await queries.jobs.move_on([(terms.number, DUE + 10)])
+                await queries.jobs.move_on([Move(number=terms.number, next_due_at=DUE + 10)])
                 raise RecoverableError("killed")
         assert await rows(node, job) == []
         await fire_at(scene, node, DUE)
@@ -273,3 +275,41 @@ async def test_fire_due_when_one_job_is_poisonous_then_it_is_set_aside_and_the_o
         subjects = {entry.subject for entry in await node.store.quarantine.list_all(limit=10)}
         assert subjects == {f"job:{job.job_id}" for job in bad}
         assert await watcher_of(node).fire_due() == 0
+
+
+async def settle_readers(scene: Scene, node: Node) -> None:
+    """Let the loops come to rest while one of them holds the store's writer, on which `Scene.settle` would wait."""
+    for _ in range(60):
+        await scene.clock.advance(0)
+        await node.store.documents.get("none")
+
+
+async def test_run_when_many_jobs_are_due_then_they_are_written_ahead_and_committed_in_their_second(
+    tmp_path: Path,
+) -> None:
+    async with open_scene(tmp_path) as scene:
+        node = await scene.engine()
+        jobs = [await scene.store_job(node, another(number)) for number in range(1, AHEAD_JOBS_MIN + 1)]
+        async with running(watcher_of(node).run()):
+            await scene.settle()
+            await scene.clock.advance(DUE - CREATED_AT - 0.01)
+            await settle_readers(scene, node)
+            assert await node.store.ledger.list_by_job(jobs[0].job_id, since=0, until=END, limit=9) == ()
+            await scene.clock.advance(0.01)
+            await scene.settle()
+        assert [await rows(node, job) for job in jobs] == [fired(DUE)] * AHEAD_JOBS_MIN
+        (task, *_) = await node.store.tasks.list_by_job(jobs[0].job_id)
+        assert task.fired_at_ms == DUE * 1000
+
+
+async def test_fire_due_when_the_clock_is_set_back_while_it_is_ready_then_nothing_has_fired(tmp_path: Path) -> None:
+    async with open_scene(tmp_path) as scene:
+        node = await scene.engine()
+        job = await scene.store_job(node)
+        await at(scene, DUE - 1)
+        firing = asyncio.create_task(watcher_of(node).fire_due(at=DUE))
+        await settle_readers(scene, node)
+        await scene.clock.jump(-3_600)
+        await scene.clock.advance(2)
+        assert await firing == 0
+        assert await rows(node, job) == []

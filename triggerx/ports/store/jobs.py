@@ -37,6 +37,16 @@ class IdleJob:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """When a job is due next, None for never again, and how many of its runs were let through on this UTC day."""
+
+    number: int
+    next_due_at: int | None
+    runs: int = 0
+    day: int = 0
+
+
 class Jobs(Protocol):
     """The job table. Lists are ascending by the order of acceptance."""
 
@@ -107,8 +117,12 @@ class Jobs(Protocol):
         """
         ...
 
-    async def move_on(self, moves: Sequence[tuple[int, int | None]]) -> None:
-        """Set `next_due_at` of many jobs, given as job number and second."""
+    async def count_due(self, until: int, *, limit: int) -> int:
+        """Return how many jobs are due at or before a second, counting no further than `limit`."""
+        ...
+
+    async def move_on(self, moves: Sequence[Move]) -> None:
+        """Set when many jobs are due next, and count their runs as `count_fired` does."""
         ...
 
     async def count_fired(self, fired: Sequence[Fired]) -> None:

@@ -11,7 +11,7 @@ from triggerx.core.job_body import encode_body
 from triggerx.core.task import RunChange
 from triggerx.core.terms import DAY_S, JobTerms
 from triggerx.evm.types import Address, ChainId
-from triggerx.ports.store.jobs import Fired, IdleJob, TriggerKind
+from triggerx.ports.store.jobs import Fired, IdleJob, Move, TriggerKind
 from triggerx.storage.queries.job_rows import body_columns, first_gas, job_of, terms_of
 from triggerx.storage.session import Row, Session
 
@@ -139,26 +139,27 @@ class JobQueries:
         """Return the time jobs that have no due time any more."""
         return _idle(await self._session.fetch_all("unscheduled_jobs", after=after, limit=limit))
 
-    async def move_on(self, moves: Sequence[tuple[int, int | None]]) -> None:
-        """Set `next_due_at` of many jobs."""
-        rows = [{"number": number, "next_due_at": next_due_at} for number, next_due_at in sorted(moves, key=_number)]
-        await self._session.execute_many("move_job_on", rows)
+    async def count_due(self, until: int, *, limit: int) -> int:
+        """Return how many jobs are due, counting no further than the limit."""
+        return len(await self._session.fetch_all("count_due_jobs", until=until, limit=limit))
+
+    async def move_on(self, moves: Sequence[Move]) -> None:
+        """Set when many jobs are due next, and count their runs."""
+        async with self._session.atomic() as session:
+            rows = [
+                {"number": move.number, "next_due_at": move.next_due_at, "runs": move.runs, "day": move.day}
+                for move in sorted(moves, key=_number)
+            ]
+            await session.execute_many("move_job_on", rows)
+            fired = [Fired(number=move.number, runs=move.runs, day=move.day) for move in moves if move.runs]
+            await _count_users(session, fired)
 
     async def count_fired(self, fired: Sequence[Fired]) -> None:
         """Add runs that were let through; rows are taken in one order, so that no two counts wait for each other."""
         async with self._session.atomic() as session:
-            ordered = sorted(fired, key=lambda one: one.number)
-            jobs = [{"number": one.number, "runs": one.runs, "day": one.day} for one in ordered]
+            jobs = [{"number": one.number, "runs": one.runs, "day": one.day} for one in sorted(fired, key=_number)]
             await session.execute_many("count_fired_runs", jobs)
-            numbers = _listed([one.number for one in fired])
-            rows = await session.fetch_all("users_of_jobs", numbers=numbers)
-            user_ids = {row.integer("job_number"): row.integer("user_id") for row in rows}
-            runs: Counter[tuple[int, int]] = Counter()
-            for one in fired:
-                if one.number in user_ids:
-                    runs[user_ids[one.number], one.day] += one.runs
-            users = [{"user_id": user_id, "day": day, "runs": count} for (user_id, day), count in sorted(runs.items())]
-            await session.execute_many("count_users_runs", users)
+            await _count_users(session, fired)
 
     async def count_run(self, job_id: JobId, change: RunChange) -> None:
         """Keep the counts of runs true when a task moved."""
@@ -221,5 +222,19 @@ def _listed(numbers: Sequence[int]) -> str:
     return canonical_json(list(numbers)).decode()
 
 
-def _number(move: tuple[int, int | None]) -> int:
-    return move[0]
+def _number(one: Move | Fired) -> int:
+    return one.number
+
+
+async def _count_users(session: Session, fired: Sequence[Fired]) -> None:
+    """Add the runs of many jobs to their owners' counts."""
+    if not fired:
+        return
+    rows = await session.fetch_all("users_of_jobs", numbers=_listed([one.number for one in fired]))
+    user_ids = {row.integer("job_number"): row.integer("user_id") for row in rows}
+    runs: Counter[tuple[int, int]] = Counter()
+    for one in fired:
+        if one.number in user_ids:
+            runs[user_ids[one.number], one.day] += one.runs
+    users = [{"user_id": user_id, "day": day, "runs": count} for (user_id, day), count in sorted(runs.items())]
+    await session.execute_many("count_users_runs", users)

@@ -42,8 +42,23 @@ WHERE j.trigger_kind = :kind AND j.trigger_chain_id = :chain_id AND (j.status <=
     AND j.job_number > :after
 ORDER BY j.job_number LIMIT :limit
 
+-- A clock that is behind at midnight counts into the day that has begun.
+
+-- fragment: counted_runs
+runs = runs + :runs,
+    open_runs = open_runs + :runs,
+    runs_today = CASE WHEN usage_day < :day THEN :runs ELSE runs_today + :runs END,
+    spent_today_wei = CASE WHEN usage_day < :day THEN '0' ELSE spent_today_wei END,
+    usage_day = CASE WHEN usage_day < :day THEN :day ELSE usage_day END
+
 -- name: move_job_on
-UPDATE jobs SET next_due_at = :next_due_at WHERE job_number = :number
+UPDATE jobs SET
+    next_due_at = :next_due_at,
+    {counted_runs}
+WHERE job_number = :number
+
+-- name: count_due_jobs
+SELECT j.next_due_at FROM jobs j WHERE j.next_due_at IS NOT NULL AND j.next_due_at <= :until LIMIT :limit
 
 -- name: users_of_jobs
 SELECT j.job_number, j.user_id FROM jobs j
@@ -53,11 +68,7 @@ WHERE j.job_number IN (SELECT CAST(listed.value AS BIGINT) FROM {each}(:numbers)
 
 -- name: count_fired_runs
 UPDATE jobs SET
-    runs = runs + :runs,
-    open_runs = open_runs + :runs,
-    runs_today = CASE WHEN usage_day < :day THEN :runs ELSE runs_today + :runs END,
-    spent_today_wei = CASE WHEN usage_day < :day THEN '0' ELSE spent_today_wei END,
-    usage_day = CASE WHEN usage_day < :day THEN :day ELSE usage_day END
+    {counted_runs}
 WHERE job_number = :number
 
 -- name: count_users_runs
