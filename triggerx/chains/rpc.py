@@ -284,8 +284,11 @@ class RpcClient:
         return b"".join(chunks).lstrip()
 
     def _verify(self, endpoint: Endpoint, answer: _Answer | None) -> None:
-        if answer is None or answer.error is not None:
-            raise _AttemptFailed("it does not tell its chain id")
+        if answer is None:
+            raise _AttemptFailed("it does not tell its chain id: the answer to eth_chainId is missing")
+        if answer.error is not None:
+            error = answer.error
+            raise _AttemptFailed(f"it does not tell its chain id: refused with code {error.code}: {error.message}")
         try:
             found = int(_decode_chain_id.decode(answer.result), 16)
         except ValueError as error:
