@@ -78,9 +78,11 @@ class RealCourse:
 
 
 @asynccontextmanager
-async def real_course(kind: Kind, clock: Clock | None = None, *, endpoints: int = 1) -> AsyncIterator[RealCourse]:
+async def real_course(
+    kind: Kind, clock: Clock | None = None, *, endpoints: int = 1, within_s: float = 120
+) -> AsyncIterator[RealCourse]:
     async with (
-        asyncio.timeout(120),
+        asyncio.timeout(within_s),
         development_chain(kind, accounts=1, block_time_s=6000) as chain,
         RpcClient([chain.rpc_url] * endpoints, chain_id=chain.chain_id) as client,
     ):
