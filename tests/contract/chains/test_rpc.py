@@ -103,6 +103,25 @@ async def test_only_endpoint_when_it_refuses_its_chain_id_then_says_why_and_is_a
             assert node.http_requests == asked + 1
 
 
+@pytest.mark.parametrize("fate", ["distrusted", "failed"])
+async def test_call_when_its_endpoint_is_doubted_for_another_one_meanwhile_then_its_answer_counts(fate: str) -> None:
+    async with scripted_node() as node, RpcClient([node.url], chain_id=31337) as client:
+        (endpoint,) = client.endpoints.in_turn()
+        doubt = endpoint.distrust if fate == "distrusted" else endpoint.penalise
+
+        def answer(params: list[object]) -> object:
+            doubt("another call was answered badly")
+            return node.truth("eth_getBlockByNumber", params)
+
+        assert await head_number(client) == 0
+        node.lies["eth_getBlockByNumber"] = answer
+        assert await head_number(client) == 0
+        assert node.calls["eth_chainId"] == 1
+        node.lies.clear()
+        assert await head_number(client) == 0
+        assert node.calls["eth_chainId"] == 2, "and now it is asked again which chain it serves"
+
+
 async def test_call_when_nothing_answers_then_ends_at_its_deadline() -> None:
     async with scripted_node() as node, RpcClient([node.url], chain_id=31337, timeout_s=0.2) as client:
         node.hangs = True
