@@ -48,14 +48,22 @@ class CanonicalFollower:
         self._window = deque(known, maxlen=WINDOW_BLOCKS)
         self._ranges = RangeReader(client, clock, log=log)
 
-    async def follow(self, heads: AsyncIterator[Block], wanted: Callable[[], LogFilter]) -> AsyncIterator[BlockRange]:
-        """Yield a range after each new head; see `ports.chain.Chain.canonical_ranges`."""
-        async for head in heads:
-            newest: Block | None = head
-            while newest is not None and self._is_news(newest):
-                found, newest = await self._step(newest, wanted())
-                if found is not None:
-                    yield found
+    async def follow(
+        self, heads: Callable[[], AsyncIterator[Block]], wanted: Callable[[], LogFilter]
+    ) -> AsyncIterator[BlockRange]:
+        """Yield a range after each new head; see `ports.chain.Chain.canonical_ranges`.
+
+        A head that was gone as it was read may come back, and `heads` tells of none twice in a row: it is begun anew.
+        """
+        while True:
+            async for head in heads():
+                newest = head
+                while self._is_news(newest):
+                    found, newest = await self._step(newest, wanted())
+                    if found is not None:
+                        yield found
+                if newest.hash != head.hash:
+                    break
 
     def _is_news(self, head: Block) -> bool:
         """Whether the head is none that was handed out, and not before the start."""

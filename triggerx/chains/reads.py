@@ -213,7 +213,7 @@ class Reads:
     ) -> AsyncIterator[BlockRange]:
         """Follow the canonical chain at zero confirmations; see `chains.canonical`."""
         follower = CanonicalFollower(self.client, self.clock, known=known, start_block=start_block, log=self._log)
-        return follower.follow(self.heads(), wanted)
+        return follower.follow(self.heads, wanted)
 
 
 def _message(to: Address, data: bytes, sender: Address | None, value: Wei) -> dict[str, str]:

@@ -253,7 +253,8 @@ class RpcClient:
             {"jsonrpc": "2.0", "id": number, "method": call.method, "params": call.question.params}
             for number, call in enumerate(calls, start=CHAIN_ID_CALL + 1)
         ]
-        if not endpoint.is_verified:
+        is_verified = endpoint.is_verified  # another call may take that from it before this one is answered
+        if not is_verified:
             requests.append({"jsonrpc": "2.0", "id": CHAIN_ID_CALL, "method": "eth_chainId", "params": []})
         is_single = len(requests) == 1
         body = await self._post(endpoint, msgspec.json.encode(requests[0] if is_single else requests))
@@ -261,7 +262,7 @@ class RpcClient:
         by_id = {answer.id: answer for answer in answers}
         if not is_single and len(answers) == 1 and answers[0].error is not None:
             raise _AttemptFailed(f"the batch was refused: {answers[0].error.message}")
-        if not endpoint.is_verified:
+        if not is_verified:
             self._verify(endpoint, by_id.get(CHAIN_ID_CALL))
         for number, call in enumerate(calls, start=CHAIN_ID_CALL + 1):
             self._settle(endpoint, call, by_id.get(number))
@@ -284,8 +285,11 @@ class RpcClient:
         return b"".join(chunks).lstrip()
 
     def _verify(self, endpoint: Endpoint, answer: _Answer | None) -> None:
-        if answer is None or answer.error is not None:
-            raise _AttemptFailed("it does not tell its chain id")
+        if answer is None:
+            raise _AttemptFailed("it does not tell its chain id: the answer to eth_chainId is missing")
+        if answer.error is not None:
+            error = answer.error
+            raise _AttemptFailed(f"it does not tell its chain id: refused with code {error.code}: {error.message}")
         try:
             found = int(_decode_chain_id.decode(answer.result), 16)
         except ValueError as error:

@@ -10,10 +10,17 @@ class SteppingClock(SystemClock):
 
     def __init__(self) -> None:
         self.slept_s = 0.0
+        self._stepped = asyncio.Event()
 
     def monotonic(self) -> float:
         return self.slept_s
 
     async def sleep(self, duration_s: float) -> None:
         self.slept_s += max(0.0, duration_s)
+        self._stepped.set()
         await asyncio.sleep(0)
+
+    async def stepped(self) -> None:
+        """Wait until somebody sleeps on it."""
+        self._stepped.clear()
+        await self._stepped.wait()

@@ -78,9 +78,11 @@ class RealCourse:
 
 
 @asynccontextmanager
-async def real_course(kind: Kind, clock: Clock | None = None, *, endpoints: int = 1) -> AsyncIterator[RealCourse]:
+async def real_course(
+    kind: Kind, clock: Clock | None = None, *, endpoints: int = 1, within_s: float = 120
+) -> AsyncIterator[RealCourse]:
     async with (
-        asyncio.timeout(120),
+        asyncio.timeout(within_s),
         development_chain(kind, accounts=1, block_time_s=6000) as chain,
         RpcClient([chain.rpc_url] * endpoints, chain_id=chain.chain_id) as client,
     ):
@@ -192,3 +194,29 @@ async def test_ranges_when_the_filter_grows_then_the_next_range_has_it() -> None
             node.mine(number)
             seen.append((await anext(ranges)).is_whole)
         assert seen == [True, False, True]
+
+
+async def test_ranges_when_a_head_is_gone_as_it_is_read_and_comes_back_then_hold_it() -> None:
+    async with asyncio.timeout(10), scripted_node() as node, RpcClient([node.url], chain_id=31337) as client:
+        node.mine(1)
+        node.mine(2)
+        ranges = Reads(client, SteppingClock()).canonical_ranges(LogFilter, known=(), start_block=1)
+        first = await anext(ranges)
+        looks: Counter[str] = Counter()
+
+        def answer(params: list[Any]) -> Any:
+            looks[params[0]] += 1
+            if (params[0], looks["latest"]) in (("latest", 1), ("latest", 3)):  # its node stands on the other fork
+                node.roll_back(1)
+                node.mine(22)
+                other = node.truth("eth_getBlockByNumber", params)
+                if looks["latest"] == 1:
+                    node.roll_back(1)
+                    node.mine(2)
+                return other
+            return node.truth("eth_getBlockByNumber", params)
+
+        node.lies["eth_getBlockByNumber"] = answer
+        second = await anext(ranges)
+        assert second.dropped == first.blocks[-1:]
+        assert [int.from_bytes(log.topics[0], "big") for log in second.logs] == [22]

@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from tests.contract.chains.stepping import SteppingClock
 from tests.fakes.clock import VirtualClock
 from tests.fakes.log import RecordingLog
 from tests.fakes.node import ScriptedNode, scripted_node
 from triggerx.chains.heads import HEAD_LAG_MAX_S, HeadWatch
 from triggerx.chains.reads import Reads
 from triggerx.chains.rpc import RpcClient
+from triggerx.evm.types import to_hex
 
 
 class Watched:
@@ -84,3 +86,21 @@ async def test_heads_when_many_wait_then_share_one_request_a_poll() -> None:
         seen = await asyncio.gather(*(anext(aiter(reads.heads())) for _ in range(20)))
         assert {head.number for head in seen} == {0}
         assert node.calls["eth_getBlockByNumber"] == 1
+
+
+async def test_heads_when_the_only_endpoint_goes_back_or_aside_then_tell_it_at_the_next_look() -> None:
+    clock = SteppingClock()
+    async with asyncio.timeout(30), scripted_node() as node, RpcClient([node.url], chain_id=31337) as client:
+        node.mine()
+        node.mine()
+        heads = Reads(client, clock, poll_interval_s=1.0).heads()
+        assert (await anext(heads)).number == 2
+        for depth, salts in ((1, []), (1, [b"aside"]), (1, [b"a", b"longer", b"one"])):
+            node.roll_back(depth)
+            for salt in salts:
+                node.mine(salt=salt)
+            client.distrust("it has contradicted itself")
+            before_s = clock.slept_s
+            told = await anext(heads)
+            assert to_hex(told.hash) == node.blocks[-1]["hash"]
+            assert clock.slept_s - before_s == 1.0

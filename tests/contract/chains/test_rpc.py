@@ -90,6 +90,38 @@ async def test_endpoints_when_all_fail_then_the_error_names_method_hosts_and_rea
         assert f"{second.url.removeprefix('http://')}: HTTP status 500" in told
 
 
+async def test_only_endpoint_when_it_refuses_its_chain_id_then_says_why_and_is_asked_again_at_once() -> None:
+    async with scripted_node() as node, RpcClient([node.url], chain_id=31337, timeout_s=2.0) as client:
+        for _ in range(8):  # by then others would be asked before it for a minute
+            client.distrust("its head stands still")
+            node.lies["eth_chainId"] = limit_reached
+            with pytest.raises(EndpointsFailed, match="chain id: refused with code -32005: limit exceeded"):
+                await head_number(client)
+            asked = node.http_requests
+            node.lies.clear()
+            assert await head_number(client) == 0
+            assert node.http_requests == asked + 1
+
+
+@pytest.mark.parametrize("fate", ["distrusted", "failed"])
+async def test_call_when_its_endpoint_is_doubted_for_another_one_meanwhile_then_its_answer_counts(fate: str) -> None:
+    async with scripted_node() as node, RpcClient([node.url], chain_id=31337) as client:
+        (endpoint,) = client.endpoints.in_turn()
+        doubt = endpoint.distrust if fate == "distrusted" else endpoint.penalise
+
+        def answer(params: list[object]) -> object:
+            doubt("another call was answered badly")
+            return node.truth("eth_getBlockByNumber", params)
+
+        assert await head_number(client) == 0
+        node.lies["eth_getBlockByNumber"] = answer
+        assert await head_number(client) == 0
+        assert node.calls["eth_chainId"] == 1
+        node.lies.clear()
+        assert await head_number(client) == 0
+        assert node.calls["eth_chainId"] == 2, "and now it is asked again which chain it serves"
+
+
 async def test_call_when_nothing_answers_then_ends_at_its_deadline() -> None:
     async with scripted_node() as node, RpcClient([node.url], chain_id=31337, timeout_s=0.2) as client:
         node.hangs = True
