@@ -7,6 +7,7 @@ so a message is never read, the head is looked at in its interval all the same, 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from types import TracebackType
 from typing import Final, NoReturn, Self
@@ -81,9 +82,11 @@ class HeadBell:
                         max_msg_size=MESSAGE_BYTES_MAX,
                         timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_TIMEOUT_S),
                     )
-                async with socket:
+                try:
                     await socket.send_str(SUBSCRIBE)
                     return await self._listen(socket)
+                finally:
+                    await _close(socket)
         except aiohttp.WSServerHandshakeError as error:
             return f"HTTP status {error.status}, which opens no WebSocket"
         except TimeoutError:
@@ -106,3 +109,10 @@ class HeadBell:
             count += 1
             if count % MESSAGES_AT_ONCE == 0:
                 await self._clock.sleep(PAUSE_S)
+
+
+async def _close(socket: aiohttp.ClientWebSocketResponse) -> None:
+    """Say goodbye; without an answer, or when messages keep coming instead of one, the session drops the connection."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):
+            await socket.close()
