@@ -14,6 +14,7 @@ from tests.unit.core.sample import CHAIN
 from triggerx.chains.deploy import created_address
 from triggerx.chains.development import development_chain
 from triggerx.chains.envelope import Fees, Unsigned, sign
+from triggerx.chains.head_bell import HeadBell
 from triggerx.chains.reads import Reads
 from triggerx.chains.rpc import RpcClient
 from triggerx.evm.abi import Event
@@ -80,6 +81,16 @@ class Emitter:
         _, raw = sign(self.signer, unsigned)
         await self.ask("eth_sendRawTransaction", to_hex(raw))
         self.nonce += 1
+
+
+@asynccontextmanager
+async def reads_of(rpc_url: str) -> AsyncIterator[Reads]:
+    """Read anvil's chain as a node does whose configuration names its WebSocket, which has the same port."""
+    clock = SystemClock()
+    async with RpcClient([rpc_url], chain_id=CHAIN) as client:
+        reads = Reads(client, clock)
+        async with HeadBell(rpc_url.replace("http", "ws", 1), reads.wake, clock):
+            yield reads
 
 
 @asynccontextmanager

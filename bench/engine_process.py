@@ -4,18 +4,16 @@ import asyncio
 import sys
 from pathlib import Path
 
+from bench.emitter import reads_of
 from bench.stage import beside, event_loops, stage
 from tests.unit.core.sample import CHAIN
-from triggerx.chains.reads import Reads
-from triggerx.chains.rpc import RpcClient
-from triggerx.node.clock import SystemClock
 
 
 async def main(folder: Path, rpc_url: str) -> None:
     """Run until killed."""
     async with (
-        RpcClient([rpc_url], chain_id=CHAIN) as client,
-        stage(folder, {CHAIN: Reads(client, SystemClock())}) as services,
+        reads_of(rpc_url) as reads,
+        stage(folder, {CHAIN: reads}) as services,
         beside(*event_loops(services)),
     ):
         await asyncio.Event().wait()

@@ -19,19 +19,16 @@ from web3 import AsyncWeb3, WebSocketProvider
 from web3.types import LogReceipt
 from web3.utils.subscriptions import LogsSubscription, LogsSubscriptionContext
 
-from bench.emitter import Emitter, running_emitter
+from bench.emitter import Emitter, reads_of, running_emitter
 from bench.harness import Measure, percentile
 from bench.node_peers import FOLDER, node_program
 from bench.p03_logs import MARK
 from bench.stage import STORE_FILE, beside, event_loops, put_jobs, stage
 from bench.tcp_cut import cuttable
 from tests.unit.core.sample import CHAIN
-from triggerx.chains.reads import Reads
-from triggerx.chains.rpc import RpcClient
 from triggerx.core.job import EventFilter, EventTrigger
 from triggerx.events import TaskCreated
 from triggerx.evm.types import checksum
-from triggerx.node.clock import SystemClock
 
 JOBS: Final = 10_000
 P50_LIMIT_MS: Final = 5.0
@@ -119,10 +116,10 @@ async def _filled(folder: Path, emitter: Emitter, *, confirmations: int = 0) -> 
 
 
 async def _ours(folder: Path, singles: int, burst: int) -> tuple[list[float], float]:
-    async with running_emitter(automine=True) as emitter, RpcClient([emitter.rpc_url], chain_id=CHAIN) as client:
+    async with running_emitter(automine=True) as emitter, reads_of(emitter.rpc_url) as reads:
         await _filled(folder, emitter)
         async with (
-            stage(folder, {CHAIN: Reads(client, SystemClock())}) as services,
+            stage(folder, {CHAIN: reads}) as services,
             beside(*event_loops(services)),
             services.bus.subscribe(TaskCreated) as fired,
         ):
@@ -205,9 +202,9 @@ async def _after_cut(folder: Path) -> tuple[int, float]:
 
 async def _after_reorg(folder: Path) -> tuple[int, int]:
     """Two blocks with events, of which the older one's have fired; returns the marked and the withdrawn."""
-    async with running_emitter() as emitter, RpcClient([emitter.rpc_url], chain_id=CHAIN) as client:
+    async with running_emitter() as emitter, reads_of(emitter.rpc_url) as reads:
         await _filled(folder, emitter, confirmations=1)
-        async with stage(folder, {CHAIN: Reads(client, SystemClock())}) as services, beside(*event_loops(services)):
+        async with stage(folder, {CHAIN: reads}) as services, beside(*event_loops(services)):
             await emitter.ping(0, MISSED)
             await emitter.mine()
             await emitter.ping(MISSED, MISSED)

@@ -136,6 +136,20 @@ async def test_node_when_a_role_runs_a_script_then_its_processes_end_with_the_no
     assert workers() == before
 
 
+@pytest.mark.parametrize("path", ["", "/nothing"])
+async def test_node_when_its_websocket_is_none_then_it_runs_and_ends_all_the_same(
+    tmp_path: Path, rpc_url: str, path: str
+) -> None:
+    before = asyncio.all_tasks()
+    made = settings(tmp_path, rpc_url)
+    chain = ChainConfig(rpc_urls=(rpc_url,), ws_url=rpc_url.replace("http", "ws") + path)
+    async with running_node(replace(made, config=replace(made.config, chains={CHAIN: chain}))):
+        async with asyncio.timeout(30):
+            while "head subscription ended" not in said(made).events("warning"):  # noqa: ASYNC110  nothing else tells
+                await asyncio.sleep(0.01)
+    assert asyncio.all_tasks() == before
+
+
 async def test_nodes_when_two_run_in_one_process_then_they_share_nothing(tmp_path: Path, rpc_url: str) -> None:
     first, second = settings(tmp_path / "a", rpc_url), settings(tmp_path / "b", rpc_url)
     async with running_node(first) as one, running_node(second) as other:

@@ -227,6 +227,7 @@ def _configure(
     for chain_id, url in ground.rpc_urls.items():
         lines += [f"[chains.{chain_id}]", f"rpc_urls = {json.dumps([url])}"]
         lines.append(f"multicall = {json.dumps(checksum(ground.multicalls[chain_id]))}")
+        lines.append(f"ws_url = {json.dumps(ground.ws_urls[chain_id])}")
     lines += more
     (data_dir / "triggerx.toml").write_text("\n".join(lines) + "\n")
 

@@ -43,6 +43,11 @@ class DevelopmentChain:
     accounts: tuple[DevelopmentAccount, ...]
     process_id: int
 
+    @property
+    def ws_url(self) -> str:
+        """Where it takes subscriptions; "" where it takes none."""
+        return self.rpc_url.replace("http", "ws", 1) if self.kind == "anvil" else ""
+
 
 def find_anvil() -> Path | None:
     """Find the anvil binary.

@@ -1,7 +1,8 @@
 """The newest block, looked at once for all who wait, and the alarm when it stands still.
 
-Rule: a head that stands still is held against another endpoint's within seconds, and said aloud within the most that
-a head may lag, at each such span anew.
+Rule: it is looked at in its interval whatever happens; a wake-up may only make a look earlier. A head that stands still
+is held against another endpoint's within seconds, and said aloud within the most that a head may lag, at each such span
+anew.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ HEAD_LAG_MAX_S: Final = 15.0  # a head that stands still longer is taken for a d
 HEAD_TIMEOUT_S: Final = 5.0  # of a look at the head, fail-over included: who waits is told long before the alarm
 STILL_MIN_S: Final = 2.0  # before a head that stands still is held against another endpoint's
 STILL_INTERVALS: Final = 2  # or so many times the distance of the last two heads, on slower chains
+VAIN_MAX: Final = 8  # wake-ups in a row without a new head; then the next new one is left to the interval
 
 
 class HeadWatch:
@@ -50,6 +52,8 @@ class HeadWatch:
         self._moved_at = self._compared_at = self._alarmed_at = clock.monotonic()
         self._interval_s = 0.0
         self._is_seconded = False
+        self._woken = self._answered = asyncio.Event()  # the next wake-up, and the one that was next at the last look
+        self._vain = 0
         self._lock = asyncio.Lock()
 
     @property
@@ -61,19 +65,38 @@ class HeadWatch:
         """Yield the newest block whenever it changes: a wake-up; blocks between may be left out."""
         last: Hash32 | None = None
         while True:
+            woken = self._woken  # taken before the look: what is new from here on may not be in it
             head = await self.look()
             if head.hash != last:
                 last = head.hash
                 yield head
-            await self._clock.sleep(self._poll_interval_s)
+            await self._interval_or(woken)
+
+    def wake(self) -> None:
+        """Let the next look happen now, for all who wait; not heeded while such looks found nothing new."""
+        if self._vain < VAIN_MAX:
+            self._woken.set()
+            self._woken = asyncio.Event()
+
+    async def _interval_or(self, woken: asyncio.Event) -> None:
+        sleeper = asyncio.create_task(self._clock.sleep(self._poll_interval_s), name="heads.interval")
+        waker = asyncio.create_task(woken.wait(), name="heads.wake-up")
+        try:
+            await asyncio.wait({sleeper, waker}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeper.cancel()
+            waker.cancel()
 
     async def look(self) -> Block:
-        """Look at the head unless another waiter did within the poll interval."""
+        """Look at the head unless another waiter did within the poll interval and since the last wake-up."""
         async with self._lock:
-            now = self._clock.monotonic()
+            woken, now = self._woken, self._clock.monotonic()
             if self._head is not None and now - self._read_at < self._poll_interval_s * 0.9:
-                return self._head
+                if self._answered is woken:
+                    return self._head
+                self._vain += 1
             head = await self._read()
+            self._answered = woken
             if self._head is not None and (head.hash == self._head.hash or head.number < self._head.number):
                 head = await self._compared(head, self._head)
             self._take(head)
@@ -87,6 +110,7 @@ class HeadWatch:
                 self._interval_s = now - self._moved_at
             self._moved_at = self._compared_at = self._alarmed_at = now
             self._is_seconded = False
+            self._vain = 0
         elif now - self._alarmed_at >= self._lag_max_s:
             self._alarmed_at = now
             self._warn("chain head stands still", block=head.number, for_s=round(self.age_s))

@@ -201,6 +201,10 @@ class Reads:
         """Yield the newest block whenever it changes: a wake-up; blocks between may be left out."""
         return self._watch.heads()
 
+    def wake(self) -> None:
+        """Let those who wait for heads look now; a hint that may be wrong, late or missing."""
+        self._watch.wake()
+
     def confirmed_logs(
         self, wanted: LogFilter, *, after: Cursor | None, start_block: int, confirmations: int
     ) -> AsyncIterator[LogBatch]:

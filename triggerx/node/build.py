@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Final, NoReturn, TypeVar
 
 from triggerx.bus.local import LocalBus
+from triggerx.chains.head_bell import HeadBell
 from triggerx.chains.operators import ChainOperators
 from triggerx.chains.reads import Reads
 from triggerx.chains.rpc import RpcClient
@@ -24,7 +25,7 @@ from triggerx.core.network import Network
 from triggerx.evm.types import ChainId
 from triggerx.http.fetch import HttpFetch
 from triggerx.http.guard import Guard
-from triggerx.node.config import Config
+from triggerx.node.config import ChainConfig, Config
 from triggerx.node.endpoints import check_endpoints
 from triggerx.node.faults import crash_point_from
 from triggerx.node.settings import NodeSettings
@@ -35,6 +36,7 @@ from triggerx.p2p.nexus import Nexus, open_peers
 from triggerx.p2p.services import PeersServices
 from triggerx.p2p.settings import PeersSettings
 from triggerx.ports.bus import Bus
+from triggerx.ports.clock import Clock
 from triggerx.ports.log import Log
 from triggerx.ports.notifier import Notifier
 from triggerx.ports.signer import Signer
@@ -94,8 +96,7 @@ async def opened_services(settings: NodeSettings) -> AsyncIterator[Opened]:
         bus = await opened("bus", _bus(settings, log))
         chains: dict[ChainId, Reads] = {}
         for chain_id, chain in config.chains.items():
-            client = await opened(f"chain {chain_id}", RpcClient(chain.rpc_urls, chain_id=chain_id, log=log))
-            chains[chain_id] = Reads(client, clock, log=log, multicall=chain.multicall)
+            chains[chain_id] = await opened(f"chain {chain_id}", _reads(chain_id, chain, clock, log))
         operators = ChainOperators(chains, network, clock)
         peers_services = PeersServices(
             network=network,
@@ -153,6 +154,16 @@ def make_data_dir(directory: Path) -> None:
         raise ConfigurationError(
             f"data_dir: {directory} cannot be written by this user: chown it, or set data_dir to another place"
         )
+
+
+@asynccontextmanager
+async def _reads(chain_id: ChainId, chain: ChainConfig, clock: Clock, log: Log) -> AsyncIterator[Reads]:
+    """One chain's reads, and where it has a WebSocket the bell that wakes them."""
+    async with RpcClient(chain.rpc_urls, chain_id=chain_id, log=log) as client:
+        reads = Reads(client, clock, log=log, multicall=chain.multicall)
+        bell = HeadBell(chain.ws_url, reads.wake, clock, log=log.bind(chain_id=chain_id)) if chain.ws_url else None
+        async with bell or nullcontext():
+            yield reads
 
 
 @asynccontextmanager

@@ -1,17 +1,30 @@
 """The newest block: shared by all who wait, held against another endpoint's, and missed aloud."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import msgspec
+from aiohttp import web
 
 from tests.contract.chains.stepping import SteppingClock
+from tests.contract.chains.test_head_bell import Rung, speaking
 from tests.fakes.clock import VirtualClock
 from tests.fakes.log import RecordingLog
 from tests.fakes.node import ScriptedNode, scripted_node
-from triggerx.chains.heads import HEAD_LAG_MAX_S, HeadWatch
+from triggerx.chains.development import development_chain
+from triggerx.chains.head_bell import HeadBell
+from triggerx.chains.heads import HEAD_LAG_MAX_S, VAIN_MAX, HeadWatch
 from triggerx.chains.reads import Reads
 from triggerx.chains.rpc import RpcClient
-from triggerx.evm.types import to_hex
+from triggerx.evm.types import ZERO_HASH, Hash32, to_hex
+from triggerx.node.clock import SystemClock
+from triggerx.ports.chain import Block
+
+HOUR_S = 3600.0
+_ANY = msgspec.json.Decoder()
 
 
 class Watched:
@@ -104,3 +117,125 @@ async def test_heads_when_the_only_endpoint_goes_back_or_aside_then_tell_it_at_t
             told = await anext(heads)
             assert to_hex(told.hash) == node.blocks[-1]["hash"]
             assert clock.slept_s - before_s == 1.0
+
+
+class Hourly:
+    """A watch that looks once a virtual hour at a head in memory."""
+
+    def __init__(self) -> None:
+        self.clock = VirtualClock()
+        self.head = Block(number=0, hash=ZERO_HASH, parent_hash=ZERO_HASH, timestamp=1, logs_bloom=bytes(256))
+        self.looks = 0
+        self.while_looking: list[Callable[[], None]] = []
+        client = RpcClient(["http://127.0.0.1:1"], chain_id=31337)
+        self.watch = HeadWatch(
+            client, self.clock, self._read, poll_interval_s=HOUR_S, head_lag_max_s=HEAD_LAG_MAX_S, log=None
+        )
+
+    async def _read(self) -> Block:
+        self.looks += 1
+        head = self.head
+        if self.while_looking:
+            self.while_looking.pop()()
+        return head
+
+    def mine(self) -> None:
+        number = self.head.number + 1
+        self.head = replace(self.head, number=number, hash=Hash32(number.to_bytes(32, "big")))
+
+    async def wake(self) -> None:
+        """Wake, and let everything happen that does without the interval."""
+        self.watch.wake()
+        await self.clock.advance(0)
+
+
+def mined_and_woken(on: Hourly) -> None:
+    on.mine()
+    on.watch.wake()
+
+
+async def test_heads_when_woken_then_many_share_one_look_without_the_interval() -> None:
+    on = Hourly()
+    waiters = [on.watch.heads() for _ in range(20)]
+    await asyncio.gather(*(anext(waiter) for waiter in waiters))
+    coming = [asyncio.ensure_future(anext(waiter)) for waiter in waiters]
+    await on.wake()
+    assert (on.looks, any(one.done() for one in coming)) == (2, False)
+    on.mine()
+    await on.wake()
+    assert ({one.result().number for one in coming}, on.looks) == ({1}, 3)
+
+
+async def test_heads_when_woken_while_they_look_then_look_again() -> None:
+    on = Hourly()
+    on.while_looking.append(lambda: mined_and_woken(on))
+    heads = on.watch.heads()
+    assert [(await anext(heads)).number for _ in range(2)] == [0, 1]
+
+
+async def test_heads_when_woken_in_vain_then_that_is_heeded_so_often_and_the_interval_goes_on() -> None:
+    on = Hourly()
+    heads = on.watch.heads()
+    assert (await anext(heads)).number == 0
+    for number in (1, 2):
+        coming, looks = asyncio.ensure_future(anext(heads)), on.looks
+        await on.clock.advance(0)
+        for _ in range(3 * VAIN_MAX):
+            await on.wake()
+        assert on.looks - looks <= VAIN_MAX + 1
+        on.mine()
+        await on.wake()
+        assert not coming.done()
+        await on.clock.advance(HOUR_S)
+        assert coming.done()
+        assert coming.result().number == number
+
+
+async def test_heads_when_the_websocket_floods_garbage_then_the_interval_goes_on_and_looks_are_few() -> None:
+    async def flood(socket: web.WebSocketResponse) -> None:
+        with contextlib.suppress(ConnectionError):
+            while True:
+                await socket.send_str("garbage")
+
+    on, rung = Hourly(), Rung()
+
+    def ring() -> None:
+        rung()
+        on.watch.wake()
+
+    heads, hours = on.watch.heads(), 0
+    assert (await anext(heads)).number == 0
+    async with speaking(flood) as url, HeadBell(url, ring, SteppingClock()):
+        for number in range(1, 6):
+            coming = asyncio.ensure_future(anext(heads))
+            await rung.times(1_000)
+            on.mine()
+            while not coming.done():
+                hours += 1
+                await on.clock.advance(HOUR_S)
+            assert coming.result().number == number
+    assert rung.count >= 5_000
+    assert on.looks <= 1 + hours + 6 * (VAIN_MAX + 1)
+
+
+async def test_heads_when_anvil_tells_of_a_block_then_it_is_handed_out_long_before_the_interval() -> None:
+    clock = SystemClock()
+    async with (
+        asyncio.timeout(60),
+        development_chain("anvil", accounts=1, block_time_s=6000) as chain,
+        RpcClient([chain.rpc_url], chain_id=chain.chain_id) as client,
+    ):
+        reads = Reads(client, clock, poll_interval_s=HOUR_S)
+        subscribed = asyncio.Event()
+
+        def ring() -> None:
+            subscribed.set()
+            reads.wake()
+
+        async with HeadBell(chain.ws_url, ring, clock):
+            heads = reads.heads()
+            assert (await anext(heads)).number == 0
+            await subscribed.wait()  # the answer to the subscription
+            for number in range(1, 20):
+                await client.call("evm_mine", [], _ANY)
+                assert (await anext(heads)).number == number

@@ -83,6 +83,7 @@ bootstrap = ["/ip4/127.0.0.1/tcp/4002/p2p/QmPeer"]
 [chains.2]
 rpc_urls = ["http://127.0.0.1:8545", "https://rpc.example.org"]
 multicall = "0xf9cda624fbc7e059355ce98a31693d299facd963"
+ws_url = "wss://rpc.example.org/key"
 [chains.3]
 rpc_urls = ["http://127.0.0.1:8546"]
 [scripts]
@@ -98,6 +99,7 @@ port = 9000
     assert config.chains[ChainId(2)].rpc_urls == ("http://127.0.0.1:8545", "https://rpc.example.org")
     assert config.chains[ChainId(2)].multicall == parse_address("0xf9cda624fbc7e059355ce98a31693d299facd963")
     assert config.chains[ChainId(3)].multicall == parse_address("0xcA11bde05977b3631167028862bE2a173976CA11")
+    assert [config.chains[ChainId(number)].ws_url for number in (2, 3)] == ["wss://rpc.example.org/key", ""]
     assert (config.scripts.workers_max, config.scripts.ipfs_gateways) == (4, ("https://ipfs.example.org",))
     assert config.roles["librarian"].values == {"port": 9000}
     network = config.network
@@ -184,6 +186,14 @@ def test_file_when_the_system_has_one_then_it_is_read_unless_another_is_named(tm
         (
             '[chains.1]\nrpc_urls = ["http://a"]\nmulticall = "0x01"',
             "DIR/triggerx.toml:3: chains.1.multicall: expected an address",
+        ),
+        (
+            '[chains.1]\nrpc_urls = ["http://a"]\nws_url = "http://a"',
+            "DIR/triggerx.toml:1: chains.1: ws_url: expected nothing, or a URL of ws:// or wss://",
+        ),
+        (
+            '[chains.1]\nrpc_urls = ["http://a"]\nws_url = "ws://[a"',
+            "DIR/triggerx.toml:1: chains.1: ws_url: expected nothing, or a URL of ws:// or wss://",
         ),
         ('[store]\nurl = "mysql://"', "DIR/triggerx.toml:1: store: url: expected nothing, for SQLite, or"),
         ('[peers]\nlisten = ["localhost"]', "DIR/triggerx.toml:1: peers: listen: expected multiaddresses"),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from triggerx.core.network import Network
 from triggerx.evm.contracts import MULTICALL3
@@ -13,6 +14,7 @@ from triggerx.node.config.reading import Table
 from triggerx.node.log import LogFormat, LogLevel
 
 URL_SCHEMES: Final = ("http://", "https://")
+WS_SCHEMES: Final = ("ws://", "wss://")
 WORKERS_MAX: Final = 64  # of scripts; each is two processes
 
 
@@ -82,6 +84,9 @@ class ChainConfig:
     multicall: Address = MULTICALL3
     """The contract that reads many views in one call, by the interface of Multicall3, whose usual address is the
     default; where there is none, views are read one by one."""
+    ws_url: str = ""
+    """A WebSocket, ws:// or wss://, that tells of new blocks (eth_subscribe newHeads): they are then read at once and
+    not up to 0.25 s late. It only wakes up: what is read comes from `rpc_urls`, and nothing is missed without it."""
 
     def __post_init__(self) -> None:
         if not self.rpc_urls:
@@ -89,6 +94,17 @@ class ChainConfig:
         for number, url in enumerate(self.rpc_urls, start=1):
             if not url.startswith(URL_SCHEMES):
                 raise ValueError(f"rpc_urls: expected URLs of {' or '.join(URL_SCHEMES)}; number {number} is none")
+        if self.ws_url and not (self.ws_url.startswith(WS_SCHEMES) and has_host(self.ws_url)):
+            raise ValueError(f"ws_url: expected nothing, or a URL of {' or '.join(WS_SCHEMES)}")
+
+
+def has_host(url: str) -> bool:
+    """Whether a URL names a host, and a port that can be one where it names one."""
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,6 +70,11 @@ class Ground:
         return {ChainId(chain.chain_id): chain.rpc_url for chain in self.chains}
 
     @property
+    def ws_urls(self) -> Mapping[ChainId, str]:
+        """Where each chain tells of new blocks; "" for the embedded chain, which does not."""
+        return {ChainId(chain.chain_id): chain.ws_url for chain in self.chains}
+
+    @property
     def multicalls(self) -> Mapping[ChainId, Address]:
         """Each chain's contract for many reads in one call."""
         at = self.deployment

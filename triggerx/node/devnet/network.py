@@ -59,7 +59,9 @@ async def running_devnet(options: DevnetOptions, data_dir: Path, log: Log) -> As
             store=StoreConfig(),
             fetch=reaching_loopback(base.fetch),
             chains={
-                chain_id: ChainConfig(rpc_urls=(url,), multicall=ground.multicalls[chain_id])
+                chain_id: ChainConfig(
+                    rpc_urls=(url,), multicall=ground.multicalls[chain_id], ws_url=ground.ws_urls[chain_id]
+                )
                 for chain_id, url in ground.rpc_urls.items()
             },
         )
