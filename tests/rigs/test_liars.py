@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -21,7 +21,6 @@ from triggerx.chains.reads import Reads
 from triggerx.chains.rpc import ATTEMPT_TIMEOUT_S, RpcClient
 from triggerx.core.job import EventTrigger, Job, JobId
 from triggerx.core.ledger import Outcome
-from triggerx.events import TaskCreated
 from triggerx.evm.hub import Firing
 from triggerx.evm.registry import pack_job_id
 from triggerx.evm.types import Address, from_hex, parse_hash32
@@ -53,8 +52,6 @@ class Stage:
     log: RecordingLog
     clock: SteppingClock
     task: asyncio.Task[NoReturn]
-    costs_s: list[float] = field(default_factory=list)
-    """What had been waited when each log fired."""
 
     async def history(self) -> History:
         """What truly happened, and what the engine made of it."""
@@ -80,12 +77,6 @@ class Stage:
         """What was waited: pauses, and each attempt that timed out for as long as it takes in earnest."""
         timed_out = [one for one in self.log.records if "no answer within" in str(one.fields.get("reason"))]
         return self.clock.slept_s + len(timed_out) * ATTEMPT_TIMEOUT_S
-
-    async def note_costs(self) -> None:
-        """Note what each firing cost as it happens: a moment later the clock, which waits for nobody, has gone on."""
-        async with self.node.services.bus.subscribe(TaskCreated) as fired:
-            async for _ in fired:
-                self.costs_s.append(self.cost_s())
 
     async def all_fired(self, count: int) -> None:
         """Wait until so many logs have fired."""
@@ -130,15 +121,13 @@ async def stage(path: Path, order: Sequence[str]) -> AsyncIterator[Stage]:
             watcher = ChainWatcher(node.services, queue, views, chain_id=CHAIN, poll_s=1.0)
             task = asyncio.create_task(watcher.run(), name="the watcher under test")
             made = Stage(true, liar, node, job, log, clock, task)
-            costs = asyncio.create_task(made.note_costs(), name="the costs of each firing")
             true.mine(WANTED)
             await made.all_fired(1)
             yield made
             assert not task.done()
-            for running in (task, costs):
-                running.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await running
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
 
 
 @pytest.mark.parametrize("order", [("liar", "honest"), ("honest", "liar")], ids=["first", "second"])
@@ -150,10 +139,9 @@ async def test_engine_when_one_of_two_endpoints_lies_then_every_log_fires_once(
         await on.liar.tell(lie)
         on.clock.slept_s = 0.0
         on.log.records.clear()
-        on.costs_s.clear()
         on.true.mine(*AMONG_OTHERS)
         await on.all_fired(2)
-        assert on.costs_s[0] <= FAILOVER_S_MAX + RETRY_S
+        assert on.cost_s() <= FAILOVER_S_MAX + RETRY_S
         for number in range(5):
             on.true.mine(*AMONG_OTHERS, number)
             on.true.mine(number)
