@@ -135,23 +135,10 @@ class Storm:
         await self.until(is_newest_in, f"block {head.number} is in the window")
 
     async def until(self, holds: Callable[[], Awaitable[bool]], what: str) -> None:
-        """Look after each of the watcher's pauses, for at most SEEN_WITHIN_S of its clock.
-
-        The machine's time does not count, for anvil and the disk take of it what they like; nor is there a busy loop,
-        which would take from them what they need.
-        """
-        until_s = self.clock.slept_s + SEEN_WITHIN_S
-        while True:
-            looked_s = self.clock.slept_s
-            if await holds():
-                return
-            where = f"seed {self.seed}, after {self.reorgs} reorgs"
-            assert looked_s < until_s, f"{where}: after {SEEN_WITHIN_S:g} s of the watcher's it is not so that {what}"
-            step = asyncio.create_task(self.clock.stepped(), name="the watcher's next pause")
-            await asyncio.wait({self.task, step}, return_when=asyncio.FIRST_COMPLETED)
-            step.cancel()
-            if self.task.done():
-                self.task.result()
+        """Wait for at most SEEN_WITHIN_S of the watcher's clock."""
+        where = f"seed {self.seed}, after {self.reorgs} reorgs"
+        is_so = await self.clock.until(holds, task=self.task, within_s=SEEN_WITHIN_S)
+        assert is_so, f"{where}: after {SEEN_WITHIN_S:g} s of the watcher's it is not so that {what}"
 
     async def blow(self, depth: int) -> None:
         """Mine this and that, and reorganise; now and then unseen in between, now and then over a restart."""

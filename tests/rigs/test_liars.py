@@ -80,13 +80,12 @@ class Stage:
 
     async def all_fired(self, count: int) -> None:
         """Wait until so many logs have fired."""
-        async with asyncio.timeout(30):
-            while True:
-                entries = (await self.history()).entries
-                if self.task.done():
-                    self.task.result()
-                if sum(entry.outcome is Outcome.FIRED for entry in entries) >= count:
-                    return
+
+        async def have_fired() -> bool:
+            entries = (await self.history()).entries
+            return sum(entry.outcome is Outcome.FIRED for entry in entries) >= count
+
+        assert await self.clock.until(have_fired, task=self.task, within_s=ALONE_S), f"{count} logs have not fired"
 
 
 @contextlib.asynccontextmanager
@@ -159,10 +158,10 @@ async def test_engine_when_its_only_endpoint_lies_then_nothing_fires_that_did_no
         on.log.records.clear()
         for _ in range(3):
             on.true.mine(*AMONG_OTHERS)
-        async with asyncio.timeout(30):
-            while on.cost_s() < ALONE_S:
-                await on.node.store.ledger.queue_length()
-                if lie is Lie.HANG and on.log.events("warning"):
-                    break  # it costs real time, so that its clock hardly moves
+
+        async def is_over() -> bool:  # one that hangs costs real time, so that its clock hardly moves
+            return lie is Lie.HANG and bool(on.log.events("warning"))
+
+        await on.clock.until(is_over, task=on.task, within_s=ALONE_S)
         assert {finding.fault for finding in judge(await on.history())} <= {Fault.LOST}
         assert lie in UNSEEN or on.log.events("warning")
