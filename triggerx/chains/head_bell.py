@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from http import HTTPStatus
 from types import TracebackType
 from typing import Final, NoReturn, Self
 from urllib.parse import urlsplit
@@ -30,6 +31,10 @@ PAUSE_S: Final = 0.02  # of the reading, which the connection's flow control pas
 SILENT: Final = f"silent for {SILENCE_MAX_S:g} s"  # as on a chain that makes no blocks just now
 ERRORS: Final = (aiohttp.ClientError, TimeoutError, OSError, ValueError)
 """What opening, sending and receiving raise where the other side, the network or the URL is at fault."""
+
+
+class _NoWebSocket(Exception):
+    """The other side answered with something else; the message is for the log."""
 
 
 class HeadBell:
@@ -75,7 +80,7 @@ class HeadBell:
     async def _heard(self) -> str:
         """Hear one connection to its end; returns why it ended."""
         try:
-            async with aiohttp.ClientSession(trust_env=False) as session:
+            async with aiohttp.ClientSession(trust_env=False, middlewares=(_answered_101,)) as session:
                 async with asyncio.timeout(OPEN_TIMEOUT_S):
                     socket = await session.ws_connect(
                         self._url,
@@ -87,8 +92,8 @@ class HeadBell:
                     return await self._listen(socket)
                 finally:
                     await _close(socket)
-        except aiohttp.WSServerHandshakeError as error:
-            return f"HTTP status {error.status}, which opens no WebSocket"
+        except _NoWebSocket as refusal:
+            return str(refusal)
         except TimeoutError:
             return f"no WebSocket within {OPEN_TIMEOUT_S:g} s"
         except aiohttp.ClientConnectorError as error:
@@ -109,6 +114,15 @@ class HeadBell:
             count += 1
             if count % MESSAGES_AT_ONCE == 0:
                 await self._clock.sleep(PAUSE_S)
+
+
+async def _answered_101(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Let a response pass that opens a WebSocket and no other: no redirect is followed on the way to a chain."""
+    response = await handler(request)
+    if response.status != HTTPStatus.SWITCHING_PROTOCOLS:
+        response.close()
+        raise _NoWebSocket(f"HTTP status {response.status}, which opens no WebSocket")
+    return response
 
 
 async def _close(socket: aiohttp.ClientWebSocketResponse) -> None:

@@ -62,8 +62,14 @@ async def speaking(speak: Speak) -> AsyncIterator[str]:
         await speak(socket)
         return socket
 
+    async with serving(handle) as url:
+        yield url
+
+
+@asynccontextmanager
+async def serving(handle: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[str]:
     app = web.Application()
-    app.router.add_get(PATH, handle)
+    app.router.add_get("/{path:.*}", handle)
     runner = web.AppRunner(app, shutdown_timeout=0.05)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -152,10 +158,14 @@ async def test_bell_when_a_connection_lasted_then_the_waits_begin_anew() -> None
         assert [(await log.next())["retry_s"] for _ in range(5)] == [0.5, 1, 2, 0.5, 1]
 
 
+async def nothing(_: web.Request) -> web.Response:
+    raise web.HTTPNotFound
+
+
 async def test_bell_when_there_is_no_websocket_then_says_so_without_the_path_and_tries_again() -> None:
     log = Listened()
-    async with speaking(idle) as url:
-        for wrong in (url + "s", "ws://127.0.0.1:1" + PATH, "ws://127.0.0.1:99999" + PATH):
+    async with serving(nothing) as url:
+        for wrong in (url, "ws://127.0.0.1:1" + PATH, "ws://127.0.0.1:99999" + PATH):
             async with HeadBell(wrong, Rung(), SteppingClock(), log=log):
                 for _ in range(2):
                     said = await log.next()
@@ -163,6 +173,20 @@ async def test_bell_when_there_is_no_websocket_then_says_so_without_the_path_and
                     assert "api-key" not in repr(said)
     assert log.records[0].fields["reason"] == "HTTP status 404, which opens no WebSocket"
     assert str(log.records[2].fields["reason"]).startswith("Cannot connect to host 127.0.0.1:1 ")
+
+
+async def test_bell_when_it_is_sent_elsewhere_then_does_not_go_there() -> None:
+    asked: list[str] = []
+
+    async def elsewhere(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        raise web.HTTPFound("/elsewhere")
+
+    log = Listened()
+    async with serving(elsewhere) as url, HeadBell(url, Rung(), SteppingClock(), log=log):
+        assert (await log.next())["reason"] == "HTTP status 302, which opens no WebSocket"
+        await log.next()
+    assert set(asked) == {PATH}
 
 
 async def test_bell_when_the_other_side_never_answers_then_gives_up_and_tries_again(
