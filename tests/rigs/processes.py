@@ -171,7 +171,10 @@ class Course:
             added = await self.create(ADDED_BY_LATER, **self._on_amount(ADDED_BY_CONDITION))
             with contextlib.suppress(UnavailableError):  # it may die before it answers
                 await self.post(added)
-        await core.killed(within_s=WITHIN_S)
+        try:
+            await core.killed(within_s=WITHIN_S)
+        except TimeoutError as error:
+            raise AssertionError(f"{point} was not passed within {WITHIN_S:g} s: {core.lines[-3:]}") from error
         self.killed[point] += 1
         environment = {
             "TRIGGERX_CRASH_AT": restart_to,
@@ -205,7 +208,8 @@ class Course:
                     await asyncio.sleep(LOOK_S)
                     standing = await asyncio.to_thread(self._standing)
         except TimeoutError as error:
-            raise AssertionError(f"not settled within {WITHIN_S:g} s: {standing}") from error
+            said = self.network.core.lines[-3:]
+            raise AssertionError(f"not settled within {WITHIN_S:g} s: {standing}; the core said {said}") from error
         return standing
 
     def _standing(self) -> Standing:
