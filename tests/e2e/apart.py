@@ -106,6 +106,8 @@ class Apart:
     """The process that serves the API: the core, unless it has one of its own."""
     keepers: dict[str, NodeProcess]
     customer: Customer
+    api_key: str
+    """The customer's, with every scope."""
 
     def keeper_of(self, operator: str) -> NodeProcess:
         """The process of the operator with this checksummed address."""
@@ -115,6 +117,12 @@ class Apart:
         """Start a keeper that died again over its data directory, without any crash point."""
         dead = self.keepers[operator]
         self.keepers[operator] = await start_node(stack, self.folder / dead.name, dead.name, roles="keeper")
+
+    async def restart_core(self, stack: AsyncExitStack, environment: Mapping[str, str]) -> None:
+        """Start a core of one process that died again over its data directory; its API is at another port then."""
+        self.core = self.librarian = await start_node(
+            stack, self.folder / "core", "core", roles=",".join(CORE_ROLES), environment=environment
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,7 +180,15 @@ async def running_apart(
         for keeper in running.values():
             await keeper.logged("keeper checked in")
         customer = await stack.enter_async_context(Customer.open(ground, api["url"], api_key))
-        made = Apart(ground=ground, folder=folder, core=first, librarian=librarian, keepers=running, customer=customer)
+        made = Apart(
+            ground=ground,
+            folder=folder,
+            core=first,
+            librarian=librarian,
+            keepers=running,
+            customer=customer,
+            api_key=api_key,
+        )
         yield made, stack
 
 

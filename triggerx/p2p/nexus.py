@@ -168,6 +168,7 @@ class Nexus:
         self._tasks.create_task(self._keep_joined(), name="peers: keep the host running")
         self._tasks.create_task(self._pulls.run(), name="peers: pull announcements")
         self._tasks.create_task(self._sweep(), name="peers: forget what has expired")
+        self._tasks.create_task(self._keep_book(), name="peers: keep the book")
         self._log.info("peers can reach this node", addresses=" ".join(self.addresses), peer_id=self.peer_id)
 
     async def stop(self) -> None:
@@ -230,10 +231,17 @@ class Nexus:
             else:
                 return
 
+    async def _keep_book(self) -> None:
+        """Write the book when there is news, one save after the other."""
+        while True:
+            await self._book.news.wait()
+            self._book.news.clear()
+            await asyncio.to_thread(self._book.save)
+
     async def _sweep(self) -> None:
         while True:
             await self._services.clock.sleep(_SWEEP_EVERY_S)
-            await asyncio.to_thread(self._book.save)
+            self._book.news.set()  # also who is merely still there is written now and then
             try:
                 await self._services.store.messages.forget_expired(now=self._services.clock.now())
             except RecoverableError as error:

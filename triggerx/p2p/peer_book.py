@@ -3,6 +3,7 @@
 The newest check-in of an operator wins. Losing the file costs only the way back without a bootstrap peer.
 """
 
+import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,13 +29,18 @@ class Contact:
 
 
 class PeerBook:
-    """The contacts by operator; `save` writes them when something changed."""
+    """The contacts by operator; `save` writes them when something changed.
+
+    `news` is set when somebody is new or has moved: then it is to be saved soon, for whoever is killed before knows
+    nobody. That somebody is still there can wait.
+    """
 
     def __init__(self, path: Path | None, log: Log) -> None:
         self._path = path
         self._log = log
         self._contacts: dict[Address, Contact] = {}
         self._is_changed = False
+        self.news = asyncio.Event()
 
     def __iter__(self) -> Iterator[Contact]:
         return iter(tuple(self._contacts.values()))
@@ -54,6 +60,8 @@ class PeerBook:
             oldest = min(self._contacts.values(), key=lambda c: c.issued_at)
             del self._contacts[oldest.operator]
         self._is_changed = True
+        if known is None or (known.peer_id, known.addresses) != (contact.peer_id, contact.addresses):
+            self.news.set()
         return True
 
     def load(self) -> None:
@@ -66,11 +74,13 @@ class PeerBook:
         except (OSError, ValueError, KeyError, TypeError, RecursionError, InvalidInput) as error:
             self._log.warning("peer book is unreadable and begun anew", path=str(self._path), error=repr(error))
         self._is_changed = False
+        self.news.clear()
 
     def save(self) -> None:
         """Write the file in one piece, if anything changed; a failure is reported, the next save tries again."""
         if self._path is None or not self._is_changed:
             return
+        self._is_changed = False  # before they are read: what is noted meanwhile is for the next save
         rows = [
             {
                 "operator": to_hex(contact.operator),
@@ -78,14 +88,14 @@ class PeerBook:
                 "addresses": list(contact.addresses),
                 "issued_at": contact.issued_at,
             }
-            for contact in self._contacts.values()
+            for contact in self
         ]
         draft = self._path.with_name(self._path.name + ".new")
         try:
             draft.write_text(json.dumps(rows, indent=1))
             draft.replace(self._path)
-            self._is_changed = False
         except OSError as error:
+            self._is_changed = True
             self._log.warning("peer book could not be written", path=str(self._path), error=str(error))
 
 

@@ -126,6 +126,15 @@ async def test_restart_when_there_is_no_bootstrap_peer_then_the_book_finds_the_o
         assert await two.locate(key_of(1).address) == one.peer_id
 
 
+async def test_check_in_when_heard_then_the_book_is_written_before_the_node_leaves(tmp_path: Path) -> None:
+    """Whoever is killed soon after its start finds its way back, also once the announcements have expired."""
+    async with libp2p_swarm(tmp_path) as swarm:
+        one, _ = await swarm.join(1), await swarm.join(2)
+        await one.announce(CheckedIn(addresses=one.addresses, version="1"), lifetime_s=1)
+        book = tmp_path / "peers2.json"
+        await eventually(lambda: book.exists() and one.peer_id in book.read_text())
+
+
 async def test_check_in_when_heard_through_others_then_its_peer_is_dialled(tmp_path: Path) -> None:
     """Two nodes that know only the first find each other by what is announced."""
     async with libp2p_swarm(tmp_path) as swarm:

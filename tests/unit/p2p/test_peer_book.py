@@ -26,6 +26,14 @@ def test_note_when_an_older_check_in_comes_late_then_the_newer_stays() -> None:
     assert [found.addresses for found in book] == [("/new",)]
 
 
+def test_note_when_somebody_is_new_or_has_moved_then_that_is_news_and_a_repetition_is_none() -> None:
+    book = PeerBook(None, RecordingLog())
+    for issued_at, address, is_news in [(1, "/here", True), (2, "/here", False), (3, "/there", True)]:
+        book.note(contact(1, issued_at=issued_at, address=address))
+        assert book.news.is_set() is is_news
+        book.news.clear()
+
+
 def test_note_when_full_then_the_one_silent_longest_makes_room() -> None:
     book = PeerBook(None, RecordingLog())
     for number in range(KNOWN_PEERS_MAX + 1):
