@@ -25,7 +25,7 @@ from triggerx_engine.shelf import set_aside
 
 DUE_PER_ROUND: Final = 1_000  # bounds one transaction to some ten milliseconds; what is left over comes next round
 AHEAD_JOBS_MIN: Final = 50  # fewer are written in some milliseconds, and hold nobody up ahead of their time
-AHEAD_S_PER_JOB: Final = 0.0003  # twice what one takes; what is ready too early only waits
+AHEAD_S_PER_JOB: Final = 0.0002  # three times what one takes; what is ready too early only waits
 AHEAD_S_MAX: Final = 0.4  # other writers wait as long: a fraction of a block
 Due: TypeAlias = tuple[JobTerms, list[Run]]
 
