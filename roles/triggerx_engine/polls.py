@@ -5,7 +5,7 @@ source that fails is asked ever less often, and says why; it holds up no other.
 """
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NoReturn
@@ -145,18 +145,34 @@ class Polls:
         self._is_ready.set()
 
     async def _hand_over(self) -> NoReturn:
-        """Take whatever has come in since the last time, together; what the store refuses for now is taken again."""
+        """Take whatever has come in since the last time; what the store refuses for now is taken again, and no more."""
         while True:
             await self._is_ready.wait()
             self._is_ready.clear()
-            taken, self._ready = self._ready, []
+            waiting, self._ready = deque(_rounds(self._ready)), []
             try:
-                await self._jobs.take(taken)
+                while waiting:
+                    await self._jobs.take(waiting[0])
+                    waiting.popleft()
             except RecoverableError as error:
-                self._log.warning("values wait", count=len(taken), reason=str(error))
-                self._ready = taken + self._ready
+                refused = [observation for each in waiting for observation in each]
+                self._log.warning("values wait", count=len(refused), reason=str(error))
+                self._ready = refused + self._ready
                 await self._services.clock.sleep(1.0)
                 self._is_ready.set()
+
+
+def _rounds(observations: Sequence[Observation]) -> list[list[Observation]]:
+    """Split into rounds with at most one observation a source, each source's in their order."""
+    rounds: list[list[Observation]] = []
+    seen: Counter[str] = Counter()
+    for observation in observations:
+        place = seen[observation.source]
+        seen[observation.source] += 1
+        if place == len(rounds):
+            rounds.append([])
+        rounds[place].append(observation)
+    return rounds
 
 
 def _requests(sources: Mapping[str, Source]) -> dict[tuple[type[Source], str], list[tuple[str, Source]]]:

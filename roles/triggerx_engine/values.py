@@ -84,7 +84,10 @@ class ConditionJobs:
                 await self._set_aside(terms, error)
 
     async def take(self, observations: Sequence[Observation]) -> None:
-        """Tell every condition of these sources; observations of one source are in the order of their time."""
+        """Tell every condition of these sources, of each of which there is one observation.
+
+        Where the store refuses, the same may be told again: what was stored already does not change a second time.
+        """
         moved: list[tuple[Observation, Change]] = []
         for observation in observations:
             self._newest[observation.source] = observation
@@ -95,10 +98,11 @@ class ConditionJobs:
             while stored < len(moved):
                 await self._store(moved[stored : stored + CHANGES_PER_TRANSACTION])
                 stored += CHANGES_PER_TRANSACTION
-        except BaseException:
+        except BaseException:  # a cancellation too leaves the states in memory to be those of the store
             for _, change in reversed(moved[stored:]):
-                watched = self._watched[change.number]
-                self._index.put(change.number, watched.spec, watched.source, change.before)
+                watched = self._watched.get(change.number)
+                if watched is not None:  # its job has not ended meanwhile
+                    self._index.put(change.number, watched.spec, watched.source, change.before)
             raise
         await self._note_newest()
 

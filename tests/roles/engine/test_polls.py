@@ -8,14 +8,17 @@ import pytest
 
 from tests.fakes.pages import Pages
 from tests.roles.engine.test_slots import another
+from tests.roles.engine.test_values import FailingAt
 from tests.roles.scene import Node, Scene, open_scene, running
 from tests.unit.core.sample import job_body
 from triggerx.core.job import ConditionTrigger, Job
 from triggerx.core.ledger import Outcome
 from triggerx.events import JobCreated
 from triggerx.ports.fetch import Fetched
+from triggerx.ports.store.ledger import Observation
 from triggerx.triggers.sources import name_of, source_of
 from triggerx_engine import polls
+from triggerx_engine import values as values_module
 from triggerx_engine.polls import Polls
 from triggerx_engine.prices import Prices
 from triggerx_engine.values import ConditionJobs
@@ -141,3 +144,27 @@ async def test_run_when_the_job_ends_then_its_address_is_asked_no_more(tmp_path:
             pages.asked.clear()
             await scene.pass_time(3)
         assert pages.asked == []
+
+
+async def test_run_when_the_store_refuses_the_third_of_three_values_then_the_first_two_are_not_told_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(values_module, "CHANGES_PER_TRANSACTION", 1)
+    async with open_scene(tmp_path) as scene:
+        node = await scene.engine()
+        job = await condition_job(scene, node, 1, BELOW)
+        services = replace(node.services, store=FailingAt(node.store, 3))  # type: ignore[arg-type]  # it delegates
+        values = ConditionJobs(services, Prices(services, user_runs_per_day_max=100))
+        await values.refresh()
+        polls = Polls(services, values, source_poll_s=1.0, script_poll_s=10.0)
+        (source,) = values.sources()
+        now_ms = scene.clock.now_ms()
+        polls._hand_on(
+            [
+                Observation(source=source, value=value, observed_at_ms=now_ms + place)
+                for place, value in enumerate(("1999", "2001", "1998"))
+            ]
+        )
+        async with running(polls._hand_over()):
+            await scene.pass_time(3)
+        assert await edges(node, job) == [(1, Outcome.FIRED), (2, Outcome.FIRED)]

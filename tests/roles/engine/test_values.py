@@ -1,5 +1,6 @@
 """Conditions: values on chain and off chain, one observation a source, one entry a change, across restarts."""
 
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -218,12 +219,31 @@ async def test_take_when_a_value_changes_many_conditions_then_each_is_stored_onc
         assert [await outcomes(node, job) for job in jobs] == [[FIRED]] * 5
 
 
-class FailingAt:
-    """A store whose transaction of this number fails."""
+async def test_take_when_a_job_ends_while_the_store_refuses_its_change_then_the_refusal_is_what_is_raised(
+    tmp_path: Path,
+) -> None:
+    async with open_scene(tmp_path) as scene:
+        node = await scene.engine()
+        await condition_job(scene, node, job_body(trigger=STATIC))
+        store = FailingAt(node.store, 1, lambda: values._remove(1))
+        values = ConditionJobs(
+            replace(node.services, store=store),  # type: ignore[arg-type]  # it delegates
+            Prices(node.services, user_runs_per_day_max=9),
+        )
+        await values.refresh()
+        (source,) = values.sources()
+        with pytest.raises(RecoverableError, match="full for now"):
+            await values.take([Observation(source=source, value="7", observed_at_ms=AT_MS)])
+        assert values.sources() == {}
 
-    def __init__(self, store: Store, number: int) -> None:
+
+class FailingAt:
+    """A store whose transaction of this number fails, after something else has happened."""
+
+    def __init__(self, store: Store, number: int, before: Callable[[], None] = lambda: None) -> None:
         self._store = store
         self._left = number
+        self._before = before
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._store, name)
@@ -231,6 +251,7 @@ class FailingAt:
     def transaction(self) -> AbstractAsyncContextManager[Queries]:
         self._left -= 1
         if self._left == 0:
+            self._before()
             raise RecoverableError("full for now")
         return self._store.transaction()
 
