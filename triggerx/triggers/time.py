@@ -71,12 +71,3 @@ def due_runs(
             assert_never(trigger.schedule_type)
     if run:
         yield run
-
-
-def last_due(trigger: TimeTrigger, *, expires_at: int, due: int, now: int) -> tuple[int, int]:
-    """Return the latest due second in [due, now] and how many due seconds from `due` on come before it.
-
-    `due` itself must be a due second ≤ `now`.
-    """
-    count, last = count_dues(trigger, created_at=due, expires_at=expires_at, after=due, until=now)
-    return (due if last is None else last), count

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from triggerx.core.errors import InvalidInput
 from triggerx.core.job import ScheduleType, TimeTrigger
 from triggerx.core.timezones import zone_of
-from triggerx.triggers.time import count_dues, dues, is_due, last_due, next_due
+from triggerx.triggers.time import count_dues, dues, is_due, next_due
 
 EVERY_10 = TimeTrigger(schedule_type=ScheduleType.INTERVAL, interval_s=10)
 THREE = TimeTrigger(schedule_type=ScheduleType.SPECIFIC, specific=(1005, 1007, 1100))
@@ -29,11 +29,11 @@ def test_next_due_when_specific_then_gives_each_moment_once() -> None:
     assert next_due(THREE, created_at=1000, expires_at=1099, after=1007) is None
 
 
-def test_last_due_when_late_then_gives_the_latest_and_counts_the_ones_before() -> None:
-    assert last_due(EVERY_10, expires_at=2000, due=1010, now=1045) == (1040, 3)
-    assert last_due(EVERY_10, expires_at=1030, due=1010, now=9999) == (1030, 2)
-    assert last_due(THREE, expires_at=2000, due=1005, now=1050) == (1007, 1)
-    assert last_due(THREE, expires_at=2000, due=1005, now=1005) == (1005, 0)
+def test_count_dues_when_late_then_gives_how_many_and_the_latest() -> None:
+    assert count_dues(EVERY_10, created_at=1010, expires_at=2000, after=1010, until=1045) == (3, 1040)
+    assert count_dues(EVERY_10, created_at=1010, expires_at=1030, after=1010, until=9999) == (2, 1030)
+    assert count_dues(THREE, created_at=1005, expires_at=2000, after=1005, until=1050) == (1, 1007)
+    assert count_dues(THREE, created_at=1005, expires_at=2000, after=1005, until=1005) == (0, None)
 
 
 @given(
@@ -131,11 +131,9 @@ def test_is_due_when_cron_then_knows_its_minutes_only() -> None:
     assert not is_due(hourly, **frame, moment=whole_hour + 60)
 
 
-def test_last_due_when_a_cron_schedule_was_away_for_a_year_then_counts_every_slot_once() -> None:
+def test_count_dues_when_a_cron_schedule_was_away_for_a_year_then_counts_every_slot_once() -> None:
     minutely = TimeTrigger(schedule_type=ScheduleType.CRON, cron_expression="*/5 * * * *")
     first = 1_800_000_000 // 300 * 300
     slots = 365 * 288
-    assert last_due(minutely, expires_at=first + 10**9, due=first, now=first + slots * 300 + 7) == (
-        first + slots * 300,
-        slots,
-    )
+    frame = {"created_at": first, "expires_at": first + 10**9}
+    assert count_dues(minutely, **frame, after=first, until=first + slots * 300 + 7) == (slots, first + slots * 300)
