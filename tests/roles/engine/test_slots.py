@@ -292,7 +292,7 @@ async def test_run_when_many_jobs_are_due_then_they_are_written_ahead_and_commit
         jobs = [await scene.store_job(node, another(number)) for number in range(1, AHEAD_JOBS_MIN + 1)]
         async with running(watcher_of(node).run()):
             await scene.settle()
-            await scene.clock.advance(DUE - CREATED_AT - 0.01)
+            await scene.clock.advance(DUE - CREATED_AT - 0.005)
             await settle_readers(scene, node)
             assert await node.store.ledger.list_by_job(jobs[0].job_id, since=0, until=END, limit=9) == ()
             await scene.clock.advance(0.01)
