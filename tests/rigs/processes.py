@@ -83,6 +83,7 @@ class Course:
     owner: Owner
     killed: Counter[str] = field(default_factory=Counter)
     jobs: list[JobBody] = field(default_factory=list)
+    unanswered: list[dict[str, Json]] = field(default_factory=list)
     paused_from: int = 0
     """No due second before this one may be left out as paused."""
 
@@ -182,7 +183,13 @@ class Course:
         }
         await self.network.restart_core(self.stack, {} if restart_to == MOMENT else environment)
         if added is not None:
-            await self.post(added)
+            self.unanswered.append(added)
+        while self.unanswered:
+            try:
+                await self.post(self.unanswered[0])
+            except UnavailableError:
+                return  # this core has died in its turn: the next one is asked
+            del self.unanswered[0]
 
     async def settle(self) -> None:
         """Pause the time job, which all others live by, and wait until nothing is left to be decided or done."""
