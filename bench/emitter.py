@@ -63,9 +63,10 @@ class Emitter:
             await self._send(self.address, ping_data(first, some), 100_000 + GAS_PER_LOG * some)
 
     async def create(self, init_code: bytes) -> Address:
-        """Send what makes a contract; it is there with the next block."""
+        """Make a contract, and a block that holds it: one that is mined at once may still come after the answer."""
         address = created_address(self.signer.address, self.nonce)
         await self._send(None, init_code, CREATE_GAS)
+        await self.mine()
         return address
 
     async def mine(self) -> None:
@@ -103,7 +104,7 @@ async def running_emitter(*, automine: bool = False) -> AsyncIterator[Emitter]:
         signer = KeySigner(PrivateKey(chain.accounts[0].private_key))
         address = Address(bytes(20))
         emitter = Emitter(Reads(client, SystemClock()), chain.rpc_url, signer, address, 0)
+        await emitter.ask("evm_setAutomine", False)
         emitter.address = await emitter.create(INIT_CODE)
-        if not automine:
-            await emitter.ask("evm_setAutomine", False)
+        await emitter.ask("evm_setAutomine", automine)
         yield emitter

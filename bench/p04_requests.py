@@ -88,10 +88,9 @@ async def measure(is_quick: bool) -> Sequence[Measure]:
 async def methods_a_block(folder: Path, jobs: Jobs) -> list[Counter[str]]:
     """Follow a few blocks, each with a log that a job waits for; returns what was asked for each."""
     async with AsyncExitStack() as stack:
-        emitter = await stack.enter_async_context(running_emitter(automine=True))
+        emitter = await stack.enter_async_context(running_emitter())
         multicall = await emitter.create(load("Multicall").bytecode)
         echo = await emitter.create(ECHO_INIT)
-        await emitter.ask("evm_setAutomine", False)
         events = await put_jobs(folder, _event(emitter), jobs.events, marks={MARK: ":n"})
         await put_jobs(folder, _condition(echo), jobs.conditions, marks={MARK: ":n"})
         client = await stack.enter_async_context(RpcClient([emitter.rpc_url], chain_id=CHAIN))
