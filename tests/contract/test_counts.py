@@ -28,8 +28,8 @@ async def test_methods_when_jobs_are_many_then_a_block_costs_what_it_costs_for_f
 ) -> None:
     few = await methods_a_block(tmp_path / "few", FEW)
     many = await methods_a_block(tmp_path / "many", MANY)
-    assert {counted.total() for counted in few} == {METHODS + 1}
-    assert {counted.total() for counted in many} == {METHODS + MANY.conditions // VIEWS_MAX}
+    assert {counted.total() for counted in few} == {METHODS + 1}, few
+    assert {counted.total() for counted in many} == {METHODS + MANY.conditions // VIEWS_MAX}, many
 
 
 async def statements_of(folder: Path, jobs: int, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:

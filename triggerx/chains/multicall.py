@@ -25,7 +25,7 @@ VIEW_BYTES_MAX: Final = 516  # of a view's calldata, as our contract takes it: a
 ANSWER_BYTES_MAX: Final = 1_024  # our contract cuts off there; an answer of this length may go on
 BATCH_BYTES_MAX: Final = 65_536  # of calldata in one request: 500 views of three words, and bodies far below any limit
 APART_MAX: Final = 1_024  # views remembered as failing without data; beyond it the oldest is tried among others again
-ABSENT_BLOCKS: Final = 1_000  # after a block at which the contract was missing, before it is looked for again
+ABSENT_BLOCKS_MAX: Final = 1_024  # passed over after a miss; at first it is one block, then twice as many each time
 
 Outcome = bytes | CallReverted
 
@@ -57,21 +57,19 @@ class Multicalls:
         self._address = address
         self._log = log
         self._apart: dict[View, None] = {}
-        self._absent_at: int | None = None
+        self._passed_over = 0
+        self._next_look = 0
 
     async def read(self, views: Sequence[View], block: int) -> tuple[Outcome, ...]:
         """Read all at one block; see `ports.chain.Chain.call_many`. Views that are equal are asked once."""
         distinct = dict.fromkeys(views)
-        together = [] if self._is_absent(block) else [view for view in distinct if self._fits(view)]
+        together = [view for view in distinct if self._fits(view)] if block >= self._next_look else []
         found = await self._together(together, block)
         found |= await self._alone([view for view in distinct if view not in found], block)
         return tuple(found[view] for view in views)
 
     def _fits(self, view: View) -> bool:
         return len(view.data) <= VIEW_BYTES_MAX and view not in self._apart
-
-    def _is_absent(self, block: int) -> bool:
-        return self._absent_at is not None and block <= self._absent_at + ABSENT_BLOCKS
 
     async def _together(self, views: Sequence[View], block: int) -> dict[View, Outcome]:
         """Read by one request a batch; views without a certain outcome are missing in what is returned."""
@@ -86,6 +84,7 @@ class Multicalls:
             elif not answer:
                 self._miss(block)
             else:
+                self._passed_over = 0
                 found |= self._outcomes(batch, bytes(answer))
         return found
 
@@ -119,9 +118,11 @@ class Multicalls:
         return found
 
     def _miss(self, block: int) -> None:
-        if self._absent_at is None:
+        """Pass over more blocks at each miss: an answer that was wrong once must not cost a thousand blocks."""
+        if not self._passed_over:
             self._note("multicall is missing", address=to_hex(self._address), block=block)
-        self._absent_at = block if self._absent_at is None else max(block, self._absent_at)
+        self._passed_over = min(max(1, 2 * self._passed_over), ABSENT_BLOCKS_MAX)
+        self._next_look = max(self._next_look, block + 1 + self._passed_over)
 
     def _note(self, event: str, **fields: object) -> None:
         if self._log is not None:

@@ -14,7 +14,7 @@ from tests.fakes import emitter
 from tests.fakes.log import RecordingLog
 from tests.fakes.node import Refuse, scripted_node
 from triggerx.chains.development import Kind
-from triggerx.chains.multicall import ABSENT_BLOCKS, BATCH_BYTES_MAX, VIEW_BYTES_MAX, VIEWS_MAX, batches
+from triggerx.chains.multicall import ABSENT_BLOCKS_MAX, BATCH_BYTES_MAX, VIEW_BYTES_MAX, VIEWS_MAX, batches
 from triggerx.chains.reads import Reads
 from triggerx.chains.rpc import EndpointsFailed, NodeRefusal, RpcClient
 from triggerx.evm.abi import encode
@@ -154,14 +154,28 @@ async def oracle() -> AsyncIterator[tuple[Oracle, Reads]]:
         yield answers, Reads(client, SteppingClock())
 
 
-async def test_multicall_when_missing_then_is_looked_for_again_after_a_while_only() -> None:
+async def test_multicall_when_missing_then_is_looked_for_more_and_more_seldom() -> None:
     async with oracle() as (node, chain):
         views = [echo(1), echo(2)]
-        for block in (100, 50, 100 + ABSENT_BLOCKS):
+        apart = ABSENT_BLOCKS_MAX + 1
+        looked = []
+        for block in [*range(20), *range(apart, 20 * apart, apart), 20 * apart - 1, 20 * apart]:
+            before = node.aggregates
             assert await chain.call_many(views, block=block) == (b"\x01", b"\x01")
-        assert node.aggregates == 1
-        await chain.call_many(views, block=101 + ABSENT_BLOCKS)
-        assert (node.aggregates, node.singles) == (2, 8)
+            looked += [block] * (node.aggregates - before)
+        assert looked[:5] == [0, 2, 5, 10, 19]
+        assert looked[-2:] == [19 * apart, 20 * apart]
+
+
+async def test_multicall_when_missing_once_then_serves_again_two_blocks_later() -> None:
+    async with oracle() as (node, chain):
+        views = [echo(1), echo(2)]
+        await chain.call_many(views, block=100)
+        node.aggregated = to_hex(encode(["(bool,bytes)[]"], [[(True, b"\x05"), (True, b"\x06")]]))
+        for block in (50, 101):
+            assert await chain.call_many(views, block=block) == (b"\x01", b"\x01")
+        assert await chain.call_many(views, block=102) == (b"\x05", b"\x06")
+        assert (node.aggregates, node.singles) == (2, 6)
 
 
 @pytest.mark.parametrize("answer", ["0x1234", Refuse(-32000, "execution timeout"), Refuse(3, "execution reverted")])
