@@ -1,8 +1,8 @@
 """A second opinion on logs: another endpoint is asked the same, and who left something out is found by its receipts.
 
-Rule: a log that one endpoint shows and the other does not is settled by the receipt that the denying one has of it:
-an endpoint that contradicts itself is distrusted. What cannot be settled is neither skipped nor taken: it is asked for
-again.
+Rule: a log that one endpoint shows and the other does not is settled by the receipt that the denying one has of it, or
+by the block of the one that shows it, without that transaction: an endpoint that contradicts itself is distrusted. What
+cannot be settled is neither skipped nor taken: it is asked for again.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 from triggerx.chains import answers
 from triggerx.chains.endpoints import Endpoint
 from triggerx.chains.questions import Doubt, header_question, sorted_logs
+from triggerx.chains.receipts import BlockTransactions, receipt_question, transactions_question
 from triggerx.chains.rpc import NodeRefusal, Question, RpcClient
 from triggerx.core.errors import RecoverableError
 from triggerx.evm.types import Hash32, to_hex
@@ -68,18 +69,30 @@ class Opinion:
         """Find out which endpoint is wrong about a log that only one of them shows; return when it is the witness."""
         if self.witness is None:
             return
-        denier = self.witness if is_shown_here else self._current
-        question = Question("eth_getTransactionReceipt", [to_hex(log.tx_hash)], answers.receipt)
-        (found,) = await self._client.ask_all([question], at=denier)
+        here, there = self._current, self.witness
+        shower, denier = (here, there) if is_shown_here else (there, here)
+        (found,) = await self._client.ask_all([receipt_question(to_hex(log.tx_hash))], at=denier)
         if found is None and is_shown_here:
-            await self._demand_known(self.witness, log.block_number, log.block_hash)
+            await self._demand_known(denier, log.block_number, log.block_hash)
         told = f"log {log.log_index} of block {log.block_number}"
-        if not _holds(found, log):
-            shower = self._current if is_shown_here else self.witness
-            raise Doubt(f"{shower.name} shows {told}, and {denier.name} denies it", suspects_current=False)
-        self._client.distrust(f"it leaves out {told}, which is in its receipts", denier)
-        if not is_shown_here:
-            raise Doubt(f"{denier.name} leaves out {told}", suspects_current=False)
+        if _holds(found, log):
+            self._blame(denier, f"it leaves out {told}, which is in its receipts")
+            return
+        if await self._knows_otherwise(shower, log):
+            self._blame(shower, f"it shows {told}, whose transaction is not in its block")
+            return
+        raise Doubt(f"{shower.name} shows {told}, and {denier.name} denies it", suspects_current=False)
+
+    async def _knows_otherwise(self, shower: Endpoint, log: Log) -> bool:
+        """Whether the endpoint has the log's block without the log's transaction."""
+        (listed,) = await self._client.ask_all([transactions_question(log.block_hash)], at=shower)
+        return isinstance(listed, BlockTransactions) and to_hex(log.tx_hash) not in map(str.lower, listed.transactions)
+
+    def _blame(self, wrong: Endpoint, reason: str) -> None:
+        """Distrust who contradicts itself. Raises Doubt where that is the endpoint whose answer was to be taken."""
+        self._client.distrust(reason, wrong)
+        if wrong is self._current:
+            raise Doubt(f"{wrong.name}: {reason}", suspects_current=False)
 
     async def _demand_known(self, witness: Endpoint, number: int, block_hash: Hash32) -> None:
         """Raise Unsettled unless the witness has this block; the shorter of two forks is distrusted at once."""

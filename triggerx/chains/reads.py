@@ -69,12 +69,15 @@ class Reads:
         return self._watch.age_s
 
     async def head(self) -> Block:
-        """Return the newest block."""
-        asked = ["latest", False]
+        """Return the newest block; an endpoint that says there is none is left for another."""
+        endpoint, asked = self.client.endpoints.current, ["latest", False]
         found = await self.client.call("eth_getBlockByNumber", asked, answers.block, timeout_s=HEAD_TIMEOUT_S)
-        if found is None:
-            raise RecoverableError(f"chain {self.chain_id}: the node has no latest block yet: wait until it has synced")
-        return found.to_block()
+        if found is not None:
+            return found.to_block()
+        self.client.distrust("it has no latest block", endpoint)
+        if not self.client.endpoints.current.wait_s:
+            return await self.head()
+        raise RecoverableError(f"chain {self.chain_id}: the node has no latest block yet: wait until it has synced")
 
     async def block(self, number: int) -> Block | None:
         """Return the canonical block of this number, or None when there is none yet."""

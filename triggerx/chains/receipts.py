@@ -19,17 +19,24 @@ from triggerx.evm.types import Hash32, to_hex
 from triggerx.ports.chain import Block, Receipt
 
 
-class _BlockTransactions(msgspec.Struct):
+class BlockTransactions(msgspec.Struct):
+    """The hashes of a block's transactions."""
+
     transactions: list[str]
 
 
 _receipts: Final = msgspec.json.Decoder(list[answers.ReceiptAnswer] | None, dec_hook=answers.hook)
-_transactions: Final = msgspec.json.Decoder(_BlockTransactions | None)
+_transactions: Final = msgspec.json.Decoder(BlockTransactions | None)
 
 
 def receipt_question(tx_hash: str) -> Question[answers.ReceiptAnswer | None]:
     """Ask for a transaction's receipt."""
     return Question("eth_getTransactionReceipt", [tx_hash], answers.receipt)
+
+
+def transactions_question(block_hash: Hash32) -> Question[BlockTransactions | None]:
+    """Ask for the transactions of exactly this block."""
+    return Question("eth_getBlockByHash", [to_hex(block_hash), False], _transactions)
 
 
 async def receipts_of(client: RpcClient, tx_hashes: Sequence[Hash32]) -> list[Receipt | None]:
@@ -83,7 +90,9 @@ class BlockReceipts:
         return list(found)
 
     async def _one_by_one(self, block: Block) -> list[answers.ReceiptAnswer]:
-        told = await self._client.call("eth_getBlockByHash", [to_hex(block.hash), False], _transactions)
+        (told,) = await self._client.ask_all([transactions_question(block.hash)])
+        if isinstance(told, RecoverableError):
+            raise told
         if told is None:
             raise self._doubt(block, "no such block is known")
         found: list[answers.ReceiptAnswer] = []
