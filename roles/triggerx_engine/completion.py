@@ -129,7 +129,7 @@ class Completion:
 def _verdict(counts: Mapping[TaskStatus, int], last_dead: Task | None, reason: str) -> tuple[JobStatus, str]:
     """A job has completed unless it had tasks and none of them succeeded."""
     total = sum(counts.values())
-    bad = total - counts.get(TaskStatus.ATTESTED, 0)
+    bad = sum(counts.get(status, 0) for status in DEAD)
     status = JobStatus.COMPLETED if bad < total or total == 0 else JobStatus.FAILED
     if last_dead is not None:
         reason += f"; {bad} of {total} tasks did not succeed, the last one: {last_dead.task_error}"

@@ -11,12 +11,13 @@ from triggerx.core.canonical import canonical_json
 from triggerx.core.errors import InvalidInput, RecoverableError, UnrecoverableError
 from triggerx.core.job import Job
 from triggerx.core.job_body import encode_body
-from triggerx.core.messages import AssignTask, TaskAnswer
+from triggerx.core.messages import DECLINED, AssignTask, TaskAnswer
 from triggerx.core.task import (
     FINAL,
     ClockDeadlinePassed,
     EngineAssigned,
     PeerAcknowledged,
+    PeerDeclined,
     PeerRefused,
     PeerSilent,
     SignedAssignment,
@@ -25,6 +26,7 @@ from triggerx.core.task import (
     TaskStatus,
 )
 from triggerx.events import TaskChanged, TaskCreated
+from triggerx.evm.hub import Assignment
 from triggerx.evm.types import Address, Hash32, checksum, to_hex
 from triggerx.moves import fail_task, move_task
 from triggerx.ports.peers import PeerSilentError, PeerUnreachable
@@ -191,6 +193,8 @@ class Dispatcher:
         event: TaskInput
         if status is AssignmentStatus.ACKNOWLEDGED:
             event = PeerAcknowledged(attempt=order.attempt)
+        elif status is AssignmentStatus.DECLINED:
+            event = PeerDeclined(attempt=order.attempt, others=await self._other_declines(order), reason=reason)
         elif task.is_guarded or is_certain or (is_first and status is AssignmentStatus.UNREACHABLE):
             event = PeerRefused(attempt=order.attempt, reason=reason)
         else:  # it may have been taken on, now or before a restart, and no hub keeps a second performer from doing it
@@ -220,9 +224,17 @@ class Dispatcher:
             return AssignmentStatus.SILENT, f"keeper {checksum(performer)} answered something else", False
         if not reply.is_accepted and reply.code in NOT_NOW and not self._is_over(signed):
             raise NotNow(f"{reply.code}: {reply.message}")
+        if not reply.is_accepted and reply.code == DECLINED:
+            return AssignmentStatus.DECLINED, reply.message, True
         if not reply.is_accepted:
             return AssignmentStatus.REFUSED, f"{reply.code}: {reply.message}", True
         return AssignmentStatus.ACKNOWLEDGED, "", True
+
+    async def _other_declines(self, order: Assignment) -> int:
+        """How many other keepers have said that the task's script declines."""
+        rows = await self._services.store.assignments.list_by_task(order.task_key)
+        said_so = {row.signed.assignment.performer for row in rows if row.status is AssignmentStatus.DECLINED}
+        return len(said_so - {order.performer})
 
     def _is_over(self, signed: SignedAssignment) -> bool:
         """Whether an order's deadline has passed, so that a "not now" is a no."""

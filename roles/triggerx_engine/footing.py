@@ -22,7 +22,7 @@ from triggerx.role import Services
 
 GONE_S_MAX: Final = 300  # beyond the confirmations: what a reorg throws out is mined again within minutes, or never
 LOG_GONE: Final = "a reorg removed its log"
-SAID_NO: Final = frozenset({AssignmentStatus.REFUSED, AssignmentStatus.UNREACHABLE})
+SAID_NO: Final = frozenset({AssignmentStatus.REFUSED, AssignmentStatus.DECLINED, AssignmentStatus.UNREACHABLE})
 LOG_MOVED: Final = "a reorg moved its log to another block"
 
 

@@ -13,7 +13,7 @@ from typing import Final, NoReturn
 from triggerx.core.errors import InvalidInput, RecoverableError
 from triggerx.events import JobChanged, JobCreated
 from triggerx.ports.fetch import Fetched
-from triggerx.ports.scripts import USUAL_LIMITS, LanguageUnavailable, ScriptFailed
+from triggerx.ports.scripts import LANGUAGE_DEFAULT, USUAL_LIMITS, LanguageUnavailable, ScriptCall, ScriptFailed
 from triggerx.ports.store.ledger import Observation
 from triggerx.role import Services, WakeUp
 from triggerx.triggers.json_route import BODY_BYTES_MAX, Unreadable
@@ -118,11 +118,12 @@ class Polls:
         script = await self._services.script_sources.get(source.url)
         run = await self._services.scripts.run(
             script.content,
-            language=source.language or "python",
-            function=source.function,
-            arguments={},
-            now=self._services.clock.now(),
-            limits=LIMITS,
+            ScriptCall(
+                language=source.language or LANGUAGE_DEFAULT,
+                function=source.function,
+                now=self._services.clock.now(),
+                limits=LIMITS,
+            ),
         )
         now_ms = self._services.clock.now_ms()
         try:

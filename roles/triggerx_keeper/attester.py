@@ -13,6 +13,7 @@ from triggerx.evm.types import Hash32
 from triggerx.ports.store.peering import AnnouncedDocument, DoubleVote, OwnVote, Share
 from triggerx.role import Services, WakeUp
 from triggerx_keeper.claims import Claims
+from triggerx_keeper.computing import Computing
 from triggerx_keeper.facts import gather_facts
 from triggerx_keeper.identity import Identity
 from triggerx_keeper.shelf import Shelf
@@ -29,11 +30,21 @@ POINT_BYTES = 32
 class Attester:
     """One worker a document; which documents are open is always read from the store."""
 
-    def __init__(self, services: Services, identity: Identity, shelf: Shelf, claims: Claims, *, poll_s: float) -> None:
+    def __init__(
+        self,
+        services: Services,
+        identity: Identity,
+        shelf: Shelf,
+        claims: Claims,
+        computing: Computing,
+        *,
+        poll_s: float,
+    ) -> None:
         self._services = services
         self._identity = identity
         self._shelf = shelf
         self._claims = claims
+        self._computing = computing
         self._poll_s = poll_s
         self._busy: set[Hash32] = set()
         self._settled: set[Hash32] = set()
@@ -101,7 +112,7 @@ class Attester:
             return
         opened = await self._shelf.open(announced.cid)
         document = opened.document
-        facts = await gather_facts(services, self._claims, document, opened.body, announced)
+        facts = await gather_facts(services, self._claims, self._computing, document, opened.body, announced)
         verdict = judge(document, opened.body, facts, services.network)
         if verdict.ruling is Ruling.WAIT:
             self._log.debug("document waits", task_hash=announced.task_hash, code=verdict.code, reason=verdict.message)

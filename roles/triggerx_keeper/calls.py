@@ -4,7 +4,6 @@ from typing import Final
 
 from triggerx.core.budget import gas_of_run
 from triggerx.core.job import JobBody
-from triggerx.core.job_body import static_calldata
 from triggerx.core.task import SignedAssignment
 from triggerx.core.validation import UNGUARDED_FEE_MAX_WEI
 from triggerx.evm.contracts import TaskExecutionHub
@@ -15,21 +14,23 @@ INNER_GAS_DEFAULT: Final = 100_000  # taken for the inner call where nothing bet
 NO_QUORUM: Final = ((), (0, 0))  # security levels 2 to 4 are attested after the action
 
 
-async def measure_inner_call(chain: Chain, hub: Address, body: JobBody) -> int:
-    """Return the gas that the target's call takes now, when the hub makes it.
+async def measure_inner_call(chain: Chain, hub: Address, body: JobBody, inner: bytes) -> int:
+    """Return the gas that the target's call with this calldata takes now, when the hub makes it.
 
     The hub survives a target that runs out of gas, so a node's estimate of the whole leaves the target next to nothing.
     A call that would fail gets the default: the hub then records the failure.
     """
     try:
-        return await chain.estimate_gas(body.action.target, static_calldata(body), sender=hub)
+        return await chain.estimate_gas(body.action.target, inner, sender=hub)
     except CallReverted:
         return INNER_GAS_DEFAULT
 
 
-def build_call(body: JobBody, signed: SignedAssignment, *, gas_price: Wei, inner_gas: int) -> bytes:
-    """Build the hub's calldata for one assignment; the fee repays the performer's gas at this price, up to the cap."""
-    inner = static_calldata(body)
+def build_call(body: JobBody, signed: SignedAssignment, inner: bytes, *, gas_price: Wei, inner_gas: int) -> bytes:
+    """Build the hub's calldata for one assignment; `inner` is the target's.
+
+    The fee repays the performer's gas at this price, up to the cap.
+    """
     if body.mandate is None:
         fee = min(UNGUARDED_FEE_MAX_WEI, gas_of_run(inner_gas, is_guarded=False) * gas_price)
         return TaskExecutionHub.executeFunction.encode(body.job_id, fee, body.action.target, inner)

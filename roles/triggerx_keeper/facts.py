@@ -6,7 +6,7 @@ from dataclasses import replace
 from triggerx.core.document import TaskDocument
 from triggerx.core.errors import InvalidInput
 from triggerx.core.evidence import parse_evidence
-from triggerx.core.job import JobBody
+from triggerx.core.job import JobBody, TaskDefinition
 from triggerx.core.job_body import STATIC_DEFINITIONS, expected_job_hash, static_calldata
 from triggerx.core.network import Network
 from triggerx.core.validation import Facts, RegistryEntry, Ruling, Seed, Verdict, engine_of, judge
@@ -15,18 +15,25 @@ from triggerx.ports.chain import CallReverted, Chain
 from triggerx.ports.store.peering import AnnouncedDocument
 from triggerx.role import Services
 from triggerx_keeper.claims import Claims
+from triggerx_keeper.computing import Computing
 from triggerx_keeper.executions import read_execution
 from triggerx_keeper.registry import read_entry
 
 
 async def gather_facts(
-    services: Services, claims: Claims, document: TaskDocument, body: JobBody, announced: AnnouncedDocument
+    services: Services,
+    claims: Claims,
+    computing: Computing,
+    document: TaskDocument,
+    body: JobBody,
+    announced: AnnouncedDocument,
 ) -> Facts:
     """Look everything up; what cannot be found out (yet) is None.
 
     Raises `RecoverableError` when a chain is away, `InvalidInput` for a job whose action cannot be judged here.
     """
-    if body.task_definition_id not in STATIC_DEFINITIONS:
+    is_static = body.task_definition_id in STATIC_DEFINITIONS
+    if body.task_definition_id is TaskDefinition.CUSTOM_SCRIPT:
         raise InvalidInput(
             "task_definition_id", f"a script says the action of task definition {body.task_definition_id}"
         )
@@ -55,12 +62,15 @@ async def gather_facts(
         registry=registry,
         registry_hash=expected_job_hash(body),
         trigger=None,
-        expected_data=static_calldata(body),
+        expected_data=static_calldata(body) if is_static else document.action.data,
         execution=execution,
         claimed_by=await _claimed_by(services, announced),
         confirmations_min=action_chain.confirmations,
     )
-    return replace(facts, trigger=await _check_trigger(claims, document, body, facts, network))
+    facts = replace(facts, trigger=await _check_trigger(claims, document, body, facts, network))
+    if is_static or not _is_open(document, body, facts, network):
+        return facts
+    return replace(facts, computation=await computing.check(document, body))
 
 
 async def read_seed(chain: Chain, number: int) -> Seed | None:
@@ -73,20 +83,25 @@ async def read_seed(chain: Chain, number: int) -> Seed | None:
     )
 
 
+def _is_open(document: TaskDocument, body: JobBody, facts: Facts, network: Network) -> bool:
+    """Whether what is known leaves a yes possible: nobody else makes a keeper ask what lies outside.
+
+    That takes an engine's signature on a registered job whose action is mined.
+    """
+    if facts.execution is None or facts.registry is None:
+        return False  # which `judge` waits for
+    return judge(document, body, facts, network).ruling not in (Ruling.REJECT, Ruling.ABSTAIN)
+
+
 async def _check_trigger(
     claims: Claims, document: TaskDocument, body: JobBody, facts: Facts, network: Network
 ) -> Verdict | None:
-    """Say what speaks against the trigger.
-
-    It is looked at last, and not at all where all else already forbids a yes: nobody makes a keeper ask what lies
-    outside but with an engine's signature on a registered job whose action is mined.
-    """
-    if facts.execution is None or facts.registry is None:
-        return None  # which `judge` waits for
-    if judge(document, body, facts, network).ruling in (Ruling.REJECT, Ruling.ABSTAIN):
+    """Say what speaks against the trigger; it is looked at only while all else leaves a yes possible."""
+    done, entry = facts.execution, facts.registry
+    if done is None or entry is None or not _is_open(document, body, facts, network):
         return None
     evidence = parse_evidence(document.evidence, document.assignment.firing)
-    return await claims.check(body, evidence, facts.registry, acted_at=facts.execution.block_timestamp)
+    return await claims.check(body, evidence, entry, acted_at=done.block_timestamp)
 
 
 async def _claimed_by(services: Services, announced: AnnouncedDocument) -> Hash32 | None:

@@ -4,7 +4,7 @@ import asyncio
 from typing import Final, TypeAlias, assert_never
 
 from triggerx.core.errors import RecoverableError
-from triggerx.ports.scripts import ScriptLimits
+from triggerx.ports.scripts import LANGUAGE_DEFAULT, ScriptCall, ScriptLimits
 from triggerx.role import Services
 from triggerx.triggers.json_route import BODY_BYTES_MAX, Unreadable
 from triggerx.triggers.readings import Reading, value_from_body, value_from_script
@@ -12,7 +12,6 @@ from triggerx.triggers.sources import HttpSource, ScriptSource, WebSocketSource
 
 ANSWER_S: Final = 2.0  # the engine waits 3 s for its order to be acknowledged
 STATUS_OK: Final = range(200, 300)
-LANGUAGE_DEFAULT: Final = "python"  # where the job names none
 
 OutsideSource: TypeAlias = HttpSource | WebSocketSource | ScriptSource
 
@@ -58,10 +57,11 @@ async def _run(services: Services, source: ScriptSource, *, now: int) -> Reading
     script = await services.script_sources.get(source.url)
     run = await services.scripts.run(
         script.content,
-        language=source.language or LANGUAGE_DEFAULT,
-        function=source.function,
-        arguments={},
-        now=now,
-        limits=ScriptLimits(time_s=ANSWER_S),
+        ScriptCall(
+            language=source.language or LANGUAGE_DEFAULT,
+            function=source.function,
+            now=now,
+            limits=ScriptLimits(time_s=ANSWER_S),
+        ),
     )
     return value_from_script(run.value)

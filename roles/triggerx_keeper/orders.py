@@ -1,14 +1,17 @@
 """The order desk: checks an engine's assignment and takes it on, durably, before it says yes."""
 
 import json
+from collections.abc import Mapping
 from typing import cast
 
 from triggerx.core.canonical import Json, canonical_json
+from triggerx.core.computation import Computed
 from triggerx.core.errors import InvalidInput, RecoverableError
 from triggerx.core.evidence import Evidence, parse_evidence
-from triggerx.core.job import JobBody
+from triggerx.core.job import JobBody, TaskDefinition
 from triggerx.core.job_body import STATIC_DEFINITIONS, decode_body, expected_job_hash, static_calldata
-from triggerx.core.messages import AssignTask, Heard, TaskAnswer
+from triggerx.core.messages import DECLINED, AssignTask, Heard, TaskAnswer
+from triggerx.core.task import SignedAssignment
 from triggerx.core.validation import RegistryEntry, begins_early, check_draw, check_seed, signer_of
 from triggerx.events import AssignmentReceived
 from triggerx.evm.hub import assignment_digest, mandate_digest, task_key
@@ -17,6 +20,7 @@ from triggerx.evm.types import checksum
 from triggerx.ports.store.peering import Performance, PerformanceStatus
 from triggerx.role import Services
 from triggerx_keeper.claims import Claims
+from triggerx_keeper.computing import Computing, NotComputed
 from triggerx_keeper.facts import read_seed
 from triggerx_keeper.identity import Identity
 from triggerx_keeper.registry import read_entry
@@ -34,10 +38,13 @@ class Refusal(Exception):
 class OrderDesk:
     """Answers `AssignTask`. The same order again gets the same yes; nothing is started twice."""
 
-    def __init__(self, services: Services, identity: Identity, claims: Claims, *, tasks_at_once: int) -> None:
+    def __init__(
+        self, services: Services, identity: Identity, claims: Claims, computing: Computing, *, tasks_at_once: int
+    ) -> None:
         self._services = services
         self._identity = identity
         self._claims = claims
+        self._computing = computing
         self._tasks_at_once = tasks_at_once
         self._log = services.log.bind(desk="keeper.orders")
 
@@ -86,6 +93,7 @@ class OrderDesk:
             body=heard.message.body,
             evidence=raw,
             status=PerformanceStatus.ACCEPTED,
+            computed=await self._compute(body, signed, raw, moment=evidence.moment),
         )
         if await services.store.performances.insert(performance):
             self._log.info("assignment accepted", task_key=order.task_key, attempt=order.attempt)
@@ -100,7 +108,7 @@ class OrderDesk:
             raise Refusal("task_key", "the task key is not the digest of this job and firing")
         if order.not_after <= self._services.clock.now():
             raise Refusal("expired", f"the assignment was valid until {order.not_after}")
-        if body.task_definition_id not in STATIC_DEFINITIONS:
+        if body.task_definition_id is TaskDefinition.CUSTOM_SCRIPT:
             raise Refusal("unsupported", f"a script says the action of task definition {body.task_definition_id}")
 
     async def _check_engine(self, heard: Heard[AssignTask], body: JobBody) -> None:
@@ -124,7 +132,6 @@ class OrderDesk:
     async def _check_job(self, body: JobBody) -> RegistryEntry:
         """Return the job's entry in the registry, with which its body was found to agree."""
         services = self._services
-        static_calldata(body)
         action_chain = services.network.action_chains[body.action.chain_id]
         entry = await read_entry(services.chain(action_chain.chain_id), action_chain, body.job_id)
         if not entry.is_active or entry.owner != body.owner:
@@ -145,6 +152,21 @@ class OrderDesk:
         verdict = await self._claims.check(body, evidence, entry, acted_at=self._services.clock.now())
         if verdict is not None:
             raise Refusal(verdict.code, verdict.message)
+
+    async def _compute(
+        self, body: JobBody, signed: SignedAssignment, evidence: Mapping[str, Json], *, moment: int
+    ) -> Computed | None:
+        """Run the job's script, of which the answer is kept with the order: what is acted on is what was accepted."""
+        if body.task_definition_id in STATIC_DEFINITIONS:
+            static_calldata(body)
+            return None
+        try:
+            computed = await self._computing.compute(body, signed.assignment.task_key, evidence, moment=moment)
+        except NotComputed as error:
+            raise Refusal("not_computed", str(error)) from error
+        if computed.calldata is None:
+            raise Refusal(DECLINED, "the script declined")
+        return computed
 
 
 def _object(content: bytes, field: str) -> dict[str, Json]:

@@ -8,11 +8,12 @@ import asyncio
 from dataclasses import replace
 from typing import NoReturn
 
+from triggerx.core.computation import agree
 from triggerx.core.document import ActionTaken, TaskDocument, encode_document
 from triggerx.core.errors import InvalidInput, RecoverableError
 from triggerx.core.evidence import parse_evidence
 from triggerx.core.job import JobBody
-from triggerx.core.job_body import decode_body, dump_body
+from triggerx.core.job_body import decode_body, dump_body, static_calldata
 from triggerx.core.messages import TaskPerformed
 from triggerx.core.validation import Execution, Ruling
 from triggerx.events import AssignmentReceived
@@ -96,13 +97,14 @@ class Performer:
                 return None
             services.crash_point("keeper.before-action")
             gas_price = await chain.gas_price()
-            inner_gas = await measure_inner_call(chain, action_chain.task_execution_hub, body)
+            inner = calldata_of(performance, body)
+            inner_gas = await measure_inner_call(chain, action_chain.task_execution_hub, body, inner)
             outcome = await lane.submit(
                 TransactionIntent(
                     intent_id=intent_id,
                     chain_id=action_chain.chain_id,
                     to=action_chain.task_execution_hub,
-                    data=build_call(body, signed, gas_price=gas_price, inner_gas=inner_gas),
+                    data=build_call(body, signed, inner, gas_price=gas_price, inner_gas=inner_gas),
                     deadline=order.not_after,
                     priority=body.priority,
                     inner_gas=inner_gas,
@@ -160,6 +162,9 @@ class Performer:
         if services.clock.now() > order.not_after + services.network.timing.announce_grace_s:
             await self._abandon(performance, "its time to announce is over; the next performer's announcement counts")
             return
+        if not _is_own_call(performance, body, done.data):
+            await self._abandon(performance, "the action found done has other arguments than the script computes here")
+            return
         document = TaskDocument(
             attestation_chain_id=services.network.l2_chain_id,
             attestation_center=services.network.attestation_center,
@@ -168,6 +173,7 @@ class Performer:
             body=dump_body(body),
             evidence=performance.evidence,
             action=_action_taken(done, tx_hash, action_chain.chain_id),
+            computation=None if performance.computed is None else performance.computed.computation,
         )
         cid = await services.content.put(encode_document(document))
         signature = self._identity.signer.sign_digest(document_hash(document, cid))
@@ -184,6 +190,20 @@ class Performer:
             replace(performance, status=PerformanceStatus.ABANDONED, reason=reason)
         )
         self._log.warning("task abandoned", task_key=order.task_key, attempt=order.attempt, reason=reason)
+
+
+def calldata_of(performance: Performance, body: JobBody) -> bytes:
+    """Return the target's calldata: what the script computed when the task was taken on, or the body's own."""
+    if performance.computed is None:
+        return static_calldata(body)
+    if performance.computed.calldata is None:
+        raise InvalidInput("computed", "the script declined")
+    return performance.computed.calldata
+
+
+def _is_own_call(performance: Performance, body: JobBody, done: bytes) -> bool:
+    """Whether this keeper can stand for the calldata of an action, which may be another's; static ones are judged."""
+    return performance.computed is None or agree(body, calldata_of(performance, body), done)
 
 
 def _action_taken(done: Execution, tx_hash: Hash32, chain_id: int) -> ActionTaken:

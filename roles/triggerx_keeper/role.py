@@ -14,6 +14,7 @@ from triggerx_keeper.attester import Attester
 from triggerx_keeper.ballots import BallotBox
 from triggerx_keeper.checkins import CheckIns
 from triggerx_keeper.claims import Claims
+from triggerx_keeper.computing import Computing
 from triggerx_keeper.identity import Identity
 from triggerx_keeper.orders import OrderDesk
 from triggerx_keeper.outcomes import Outcomes
@@ -50,13 +51,13 @@ class KeeperRole:
         """Serve at once; vote and perform as soon as the chain knows the operator as active."""
         services, config, identity = self._services, self._config, self._identity
         services.log.info("keeper starts", operator=checksum(identity.address), peer_id=services.peers.peer_id)
-        shelf, claims = Shelf(services), Claims(services)
+        shelf, claims, computing = Shelf(services), Claims(services), Computing(services)
         performer = Performer(services, identity, claims, tasks_at_once=config.tasks_at_once, poll_s=config.poll_s)
-        OrderDesk(services, identity, claims, tasks_at_once=config.tasks_at_once).open()
+        OrderDesk(services, identity, claims, computing, tasks_at_once=config.tasks_at_once).open()
         aggregator = Aggregator(
             services, identity, shelf, poll_s=config.poll_s, grace_s=config.votes_quorum_grace_ms / 1000
         )
-        attester = Attester(services, identity, shelf, claims, poll_s=config.poll_s)
+        attester = Attester(services, identity, shelf, claims, computing, poll_s=config.poll_s)
         async with asyncio.TaskGroup() as group:
             group.create_task(AnnouncementIntake(services, identity, shelf).run(), name="keeper.announcements")
             group.create_task(BallotBox(services).run(), name="keeper.ballots")

@@ -8,35 +8,45 @@ from collections.abc import Iterator
 from typing import Final
 
 from triggerx.core.errors import InvalidInput
-from triggerx.core.job import JobBody, TimeTrigger
-from triggerx.core.job_body import STATIC_DEFINITIONS, created_at_of, expected_job_hash
+from triggerx.core.job import JobBody, TaskDefinition, TimeTrigger
+from triggerx.core.job_body import created_at_of, expected_job_hash
 from triggerx.core.network import ActionChain
 from triggerx.core.validation import RegistryEntry
 from triggerx.evm.types import checksum, to_hex
 from triggerx.http.problems import refuse
 from triggerx.ports.clock import Clock
+from triggerx.ports.scripts import LANGUAGE_DEFAULT
 from triggerx.ports.store.accounts import ApiKey
 from triggerx.role import Services
 from triggerx.triggers.time import next_due
 from triggerx_librarian.ownership import address_of, may_change
 from triggerx_librarian.registry import chain_of, read_entry
 
-EXECUTABLE_DEFINITIONS: Final = STATIC_DEFINITIONS
-"""What keepers of this release carry out; those whose arguments a script computes are scheduled all the same."""
+EXECUTABLE_DEFINITIONS: Final = frozenset(TaskDefinition) - {TaskDefinition.CUSTOM_SCRIPT}
+"""What keepers of this release carry out; a custom script is scheduled all the same."""
 QUORUM_FIRST: Final = 1
 _REGISTRY_POLL_S: Final = 0.5
 
 
-def check_executable(body: JobBody) -> None:
-    """Refuse, with 422, a definition whose tasks every keeper of this release would refuse."""
+def check_executable(services: Services, body: JobBody) -> None:
+    """Refuse, with 422, a definition or a script's language whose tasks every keeper of this release would refuse."""
     if body.task_definition_id not in EXECUTABLE_DEFINITIONS:
         known = ", ".join(str(int(definition)) for definition in sorted(EXECUTABLE_DEFINITIONS))
         raise refuse(
             422,
             "not-executable",
-            f"task definition {int(body.task_definition_id)} has a script compute its arguments, which this network's "
-            f"keepers do not do yet: give the arguments in the body, with one of the task definitions {known}",
+            f"task definition {int(body.task_definition_id)} leaves the whole call to a script, which this network's "
+            f"keepers do not do yet: take one of the task definitions {known}",
             field="task_definition_id",
+        )
+    languages = services.scripts.languages()
+    if body.action.script_url and (body.action.language or LANGUAGE_DEFAULT) not in languages:
+        raise refuse(
+            422,
+            "language-unavailable",
+            f"no script in {body.action.language or LANGUAGE_DEFAULT} is run here; it is done for: "
+            f"{', '.join(sorted(languages)) or 'none'}",
+            field="language",
         )
 
 

@@ -2,13 +2,13 @@
 
 from triggerx.core.errors import InvalidInput
 from triggerx.core.job import JobBody, TimeTrigger
-from triggerx.core.job_body import static_calldata, target_function
+from triggerx.core.job_body import STATIC_DEFINITIONS, static_calldata, target_function
 from triggerx.core.mandate import SignedMandate
 from triggerx.core.network import ActionChain
 from triggerx.core.validation import RegistryEntry, signer_of
 from triggerx.evm.hub import mandate_digest
 from triggerx.evm.keccak import keccak256
-from triggerx.evm.types import Address, ChainId, checksum, to_hex
+from triggerx.evm.types import ZERO_HASH, Address, ChainId, checksum, to_hex
 
 
 def check_mandate(body: JobBody, entry: RegistryEntry, action_chain: ActionChain, *, now: int) -> None:
@@ -17,7 +17,7 @@ def check_mandate(body: JobBody, entry: RegistryEntry, action_chain: ActionChain
         return
     if not action_chain.is_guarded:
         raise InvalidInput("mandate", f"the hub of chain {action_chain.chain_id} verifies no mandates: leave it out")
-    mandate = body.mandate.mandate
+    mandate, is_static = body.mandate.mandate, body.task_definition_id in STATIC_DEFINITIONS
     expected = {
         "jobId": (mandate.job_id, int(body.job_id)),
         "jobHash": (mandate.job_hash, entry.job_hash),
@@ -25,7 +25,7 @@ def check_mandate(body: JobBody, entry: RegistryEntry, action_chain: ActionChain
         "owner": (mandate.owner, body.owner),
         "target": (mandate.target, body.action.target),
         "selector": (mandate.selector, target_function(body).selector),
-        "calldataHash": (mandate.calldata_hash, keccak256(static_calldata(body))),
+        "calldataHash": (mandate.calldata_hash, keccak256(static_calldata(body)) if is_static else ZERO_HASH),
     }
     for name, (given, due) in expected.items():
         if given != due:

@@ -104,7 +104,7 @@ class Postings:
     async def _accept(self, body: JobBody, key: ApiKey, *, base: JobBody | None = None) -> Accepted:
         """Check one body against store and chain; the store is read again inside the transaction that writes."""
         services, is_owners = self._services, base is not None
-        check_executable(body)
+        check_executable(services, body)
         check_limits(body)
         check_security(services, body)
         known = await services.store.jobs.get(body.job_id)

@@ -25,6 +25,7 @@ from triggerx.node.keys import KeySigner, OperatorSigner
 from triggerx.node.node import NodeSettings, running_node
 from triggerx.node.serve import keeper_beside
 from triggerx.ports.fetch import FetchRefused
+from triggerx.ports.scripts import ScriptCall
 from triggerx.role import RoleConfig, Services
 
 HERE = "tests.contract.test_node"
@@ -130,7 +131,7 @@ async def test_node_when_a_role_runs_a_script_then_its_processes_end_with_the_no
         assert scripts.languages() == {"python"}
         assert workers() == before
         source = b"def f(now):\n    return now + 1"
-        run = await scripts.run(source, language="python", function="f", arguments={}, now=5)
+        run = await scripts.run(source, ScriptCall(language="python", function="f", now=5))
         assert run.value == 6
         assert workers() == before + 1
     assert workers() == before

@@ -28,13 +28,14 @@ FIELDS: Final = frozenset((
     "job_id", "user_address", "job_title", "task_definition_id", "created_chain_id", "time_frame", "recurring",
     "job_cost_prediction", "priority", "security", "link_job_id", "chain_status", "link_on_failure", "limits",
     "mandate", "timezone", "target_chain_id", "target_contract_address", "target_function", "abi", "arg_type",
-    "arguments", "dynamic_arguments_script_url", "language", "is_safe", "safe_address", "schedule_type",
-    "time_interval", "cron_expression", "specific_schedule", "misfire_policy", "misfire_within", "trigger_chain_id",
-    "trigger_contract_address", "trigger_event", "event_filter_para_name", "event_filter_value", "event_filters",
-    "event_abi", "event_confirmations", "condition_type", "value_source_type", "value_source_url",
-    "selected_key_route", "upper_limit", "lower_limit", "value_source_chain_id", "value_source_function",
-    "value_source_arguments", "script_trigger_function", "script_language", "trigger_mode", "hysteresis", "cooldown",
-    "tolerance", "ether_balance", "token_balance", "custom", "is_imua",
+    "arguments", "dynamic_arguments_script_url", "script_target_function", "arguments_tolerance", "language",
+    "is_safe", "safe_address", "schedule_type", "time_interval", "cron_expression", "specific_schedule",
+    "misfire_policy", "misfire_within", "trigger_chain_id", "trigger_contract_address", "trigger_event",
+    "event_filter_para_name", "event_filter_value", "event_filters", "event_abi", "event_confirmations",
+    "condition_type", "value_source_type", "value_source_url", "selected_key_route", "upper_limit", "lower_limit",
+    "value_source_chain_id", "value_source_function", "value_source_arguments", "script_trigger_function",
+    "script_language", "trigger_mode", "hysteresis", "cooldown", "tolerance", "ether_balance", "token_balance",
+    "custom", "is_imua",
 ))
 # fmt: on
 """Those that `core.job_body` reads, and those of the published SDK that it passes over."""

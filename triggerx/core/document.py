@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from triggerx.core.assignment_json import dump_assignment, parse_assignment
 from triggerx.core.canonical import Json, canonical_json
+from triggerx.core.computation import Computation, dump_computation, parse_computation
 from triggerx.core.errors import InvalidInput
 from triggerx.core.job import TaskDefinition
 from triggerx.core.task import SignedAssignment
@@ -19,6 +20,7 @@ from triggerx.evm.types import Address, ChainId, Hash32, Wei, checksum, from_hex
 
 DOCUMENT_VERSION = 1
 DOCUMENT_BYTES_MAX = 256 * 1024  # a body with a large ABI is about 30 kB; the wire's own limit is 512 kB
+PROVEN = ("assignment", "evidence", "action", "computation")
 DEFINITIONS = frozenset(TaskDefinition)
 CHAIN_ID_MAX = 2**32 - 1  # the width of the chain's part in a job id
 WORD_MAX = 2**256 - 1
@@ -43,7 +45,7 @@ class TaskDocument:
     """`performer` signs and is rewarded; it is the action's sender except where a successor found the action done.
 
     `body` is the job's canonical JSON object (with its mandate), of which decoding checks the task definition alone;
-    `evidence` is what the trigger was seen to be.
+    `evidence` is what the trigger was seen to be, `computation` how a script computed the action's calldata.
     """
 
     attestation_chain_id: ChainId
@@ -53,6 +55,7 @@ class TaskDocument:
     body: Mapping[str, Json]
     evidence: Mapping[str, Json]
     action: ActionTaken
+    computation: Computation | None = None
 
     @property
     def task_definition_id(self) -> int:
@@ -64,12 +67,12 @@ class TaskDocument:
 
 
 def proof_of_task(document: TaskDocument) -> str:
-    """The commitment submitted as `proofOfTask`: sha256 over assignment, evidence and action, `0x`-hex.
+    """The commitment submitted as `proofOfTask`: sha256 over assignment, evidence, action and computation, `0x`-hex.
 
     The job's body is bound through the assignment (task key) and the registry's job hash.
     """
     whole = _dump(document)
-    part: dict[str, Json] = {name: whole[name] for name in ("assignment", "evidence", "action")}
+    part: dict[str, Json] = {name: whole[name] for name in PROVEN if name in whole}
     return to_hex(hashlib.sha256(canonical_json(part)).digest())
 
 
@@ -96,7 +99,8 @@ def decode_document(content: bytes) -> TaskDocument:
 
 def _dump(document: TaskDocument) -> dict[str, Json]:
     action = document.action
-    return {
+    computation = document.computation
+    return ({} if computation is None else {"computation": dump_computation(computation)}) | {
         "version": DOCUMENT_VERSION,
         "attestation_chain_id": document.attestation_chain_id,
         "attestation_center": checksum(document.attestation_center),
@@ -139,6 +143,7 @@ def _parse(value: object) -> TaskDocument:
             value=_wei(action["value"]),
             fee=_wei(action["fee"]),
         ),
+        computation=parse_computation(_object(raw["computation"])) if "computation" in raw else None,
     )
     _ = document.task_definition_id
     return document

@@ -154,6 +154,8 @@ class ConditionTrigger:
     tolerance: str = "0"
 
 
+SCRIPT_FUNCTION_DEFAULT: Final = "main"
+
 Trigger: TypeAlias = TimeTrigger | EventTrigger | ConditionTrigger
 
 
@@ -168,8 +170,17 @@ class Action:
     arguments: tuple[str, ...] = ()
     script_url: str = ""
     """Empty for static arguments."""
+    script_function: str = ""
+    """Which function of the script computes them; empty for `SCRIPT_FUNCTION_DEFAULT`."""
     language: str = ""
+    arguments_tolerance: str = "0"
+    """How many percent another keeper's number may differ from one's own, as exact decimal text."""
     safe_address: Address | None = None
+
+    @property
+    def computed_by(self) -> str:
+        """The script's function that is called; empty for static arguments."""
+        return (self.script_function or SCRIPT_FUNCTION_DEFAULT) if self.script_url else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,6 +51,8 @@ ARGUMENTS_MAX: Final = 64  # the EVM's stack lets no compiler take more than abo
 TITLE_BYTES_MAX: Final = 256  # a line to read; it is stored on chain, where every word costs gas
 FUNCTION_BYTES_MAX: Final = 1_024  # a signature with a few structs
 LANGUAGE_BYTES_MAX: Final = 32
+NAME_BYTES_MAX: Final = 128  # of a script's function
+TOLERANCE_PERCENT_MAX: Final = 10  # beyond it a performer would have a free hand
 TIME_FRAME_S_MAX: Final = 10 * 366 * 86_400  # ten years: a forgotten job ends
 
 STATIC_DEFINITIONS: Final = frozenset(
@@ -133,6 +135,10 @@ def dump_body(body: JobBody) -> dict[str, Json]:
 def _dump_terms(body: JobBody) -> dict[str, Json]:
     """The fields that came after the first release stand there only when they are used, so that older bodies stay."""
     terms: dict[str, Json] = {}
+    if body.action.script_function:
+        terms["script_target_function"] = body.action.script_function
+    if body.action.arguments_tolerance != "0":
+        terms["arguments_tolerance"] = body.action.arguments_tolerance
     if body.link_on_failure is not OnLinkFailure.STOP:
         terms["link_on_failure"] = body.link_on_failure.value
     if body.limits != NO_LIMITS:
@@ -172,14 +178,19 @@ def target_function(body: JobBody) -> Function:
 
 def static_calldata(body: JobBody) -> bytes:
     """Return the calldata of the textual arguments; raises `InvalidInput` naming the `arguments[i]` that is wrong."""
-    function, given = target_function(body), len(body.action.arguments)
+    return encode_call(body, body.action.arguments)
+
+
+def encode_call(body: JobBody, arguments: Sequence[str]) -> bytes:
+    """Return the calldata of these arguments; raises `InvalidInput` naming the `arguments[i]` that is wrong."""
+    function, given = target_function(body), len(arguments)
     wanted = len(function.inputs.components)
     if given != wanted:
         fault, plural = "is missing" if given < wanted else "is one too many", "" if wanted == 1 else "s"
         takes = f"{function.signature} takes {wanted} argument{plural}, got {given}"
         raise InvalidInput(f"arguments[{min(given, wanted)}]", f"{fault}: {takes}")
     try:
-        calldata = encode_arguments(function, body.action.arguments)
+        calldata = encode_arguments(function, arguments)
     except ArgumentError as error:
         raise InvalidInput(f"arguments[{error.index}]", f"expected {error.expected}") from error
     if len(calldata) > CALLDATA_BYTES_MAX:
@@ -235,11 +246,29 @@ def _parse_action(raw: Fields, definition: TaskDefinition) -> Action:
         target=_target(raw, is_custom=is_custom),
         function=reader(raw, "target_function", FUNCTION_BYTES_MAX),
         abi=reader(raw, "abi", ABI_BYTES_MAX),
-        arguments=_arguments(raw),
+        arguments=read_arguments(raw.get("arguments")),
         script_url=script_url,
+        script_function=_script_function(raw, is_static=is_static),
         language=language,
+        arguments_tolerance=_tolerance(raw, is_static=is_static),
         safe_address=read_address(raw, "safe_address") if read_flag(raw, "is_safe") else None,
     )
+
+
+def _script_function(raw: Fields, *, is_static: bool) -> str:
+    name = read_text(raw, "script_target_function", bytes_max=NAME_BYTES_MAX, default="")
+    if name and (is_static or not name.isidentifier()):
+        wanted = "none, because no script computes the arguments" if is_static else "the name of a function"
+        raise InvalidInput("script_target_function", f"expected {wanted}")
+    return name
+
+
+def _tolerance(raw: Fields, *, is_static: bool) -> str:
+    percent = read_decimal(raw, "arguments_tolerance", default="0")
+    if not 0 <= Decimal(percent) <= TOLERANCE_PERCENT_MAX or (is_static and percent != "0"):
+        wanted = "none for static arguments" if is_static else f"0 to {TOLERANCE_PERCENT_MAX} percent"
+        raise InvalidInput("arguments_tolerance", f"expected {wanted}, got {percent}")
+    return percent
 
 
 def _link(raw: Fields) -> JobId | None:
@@ -253,8 +282,8 @@ def _target(raw: Fields, *, is_custom: bool) -> Address:
     return read_address(raw, "target_contract_address")
 
 
-def _arguments(raw: Fields) -> tuple[str, ...]:
-    value = raw.get("arguments")
+def read_arguments(value: object) -> tuple[str, ...]:
+    """Return arguments as the texts that the ABI encoder reads, from a list of JSON values; None is no argument."""
     if value is None:
         return ()
     if not isinstance(value, list | tuple):

@@ -4,10 +4,13 @@ Announcements go to everybody by GossipSub and can be pulled again; requests go 
 """
 
 from dataclasses import dataclass
-from typing import Generic, TypeAlias, TypeVar
+from typing import Final, Generic, TypeAlias, TypeVar
 
 from triggerx.core.task import SignedAssignment
 from triggerx.evm.types import Address, Hash32
+
+DECLINED: Final = "declined"
+"""The code of a `TaskAnswer` whose keeper ran the job's script, which had nothing to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

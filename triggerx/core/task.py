@@ -19,7 +19,7 @@ TaskId = NewType("TaskId", int)
 
 
 class TaskStatus(StrEnum):
-    """Where a task stands. ATTESTED, REJECTED, FAILED and UNKNOWN are final."""
+    """Where a task stands. ATTESTED, REJECTED, FAILED, UNKNOWN and DECLINED are final."""
 
     CREATED = "created"
     ASSIGNED = "assigned"
@@ -30,13 +30,19 @@ class TaskStatus(StrEnum):
     FAILED = "failed"
     UNKNOWN = "unknown"
     """It may have happened: unguarded, taken on and not attested; or attested by less power than its job demands."""
+    DECLINED = "declined"
+    """The job's script had nothing to do; so several keepers said, each for itself."""
 
 
 NOT_ANNOUNCED = "the performer took an unguarded task on and fell silent"
 NOT_ATTESTED = "performed, but not attested in time"
-FINAL = frozenset({TaskStatus.ATTESTED, TaskStatus.REJECTED, TaskStatus.FAILED, TaskStatus.UNKNOWN})
-DEAD = FINAL - {TaskStatus.ATTESTED}
+FINAL = frozenset(
+    {TaskStatus.ATTESTED, TaskStatus.REJECTED, TaskStatus.FAILED, TaskStatus.UNKNOWN, TaskStatus.DECLINED}
+)
+DEAD = FINAL - {TaskStatus.ATTESTED, TaskStatus.DECLINED}
 """A dead letter: a person looks at it, and may have it tried once more."""
+DECLINES_MIN = 2
+"""So many keepers have to say that a script declines, so that none alone can keep a job from running."""
 RUN = frozenset({TaskStatus.ATTESTED, TaskStatus.UNKNOWN})
 """What counts as a run of its job: it happened, or may have."""
 
@@ -121,6 +127,15 @@ class PeerRefused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PeerDeclined:
+    """The performer of this attempt ran the job's script, which declined; `others` said so of earlier attempts."""
+
+    attempt: int
+    others: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PeerSilent:
     """The order went out and no answer came back: it may have been taken on."""
 
@@ -179,6 +194,7 @@ TaskInput: TypeAlias = (
     EngineAssigned
     | PeerAcknowledged
     | PeerRefused
+    | PeerDeclined
     | PeerSilent
     | ClockDeadlinePassed
     | PeerPerformed
@@ -256,7 +272,13 @@ def transition(task: Task, event: TaskInput, *, attempts_max: int) -> Step:
 
 def _moved(
     task: Task,
-    event: EngineAssigned | PeerAcknowledged | PeerRefused | PeerSilent | ClockDeadlinePassed | PeerPerformed,
+    event: EngineAssigned
+    | PeerAcknowledged
+    | PeerRefused
+    | PeerDeclined
+    | PeerSilent
+    | ClockDeadlinePassed
+    | PeerPerformed,
     attempts_max: int,
 ) -> Step:
     match event:
@@ -266,7 +288,7 @@ def _moved(
             return _deadline(task, event, attempts_max)
         case PeerPerformed():
             return _performed(task, event)
-        case PeerAcknowledged() | PeerRefused() | PeerSilent():
+        case PeerAcknowledged() | PeerRefused() | PeerDeclined() | PeerSilent():
             if event.attempt != task.attempt or task.status is not TaskStatus.ASSIGNED:
                 return Step(state=task)
             return _answered(task, event, attempts_max)
@@ -274,16 +296,27 @@ def _moved(
             assert_never(event)
 
 
-def _answered(task: Task, event: PeerAcknowledged | PeerRefused | PeerSilent, attempts_max: int) -> Step:
+def _answered(task: Task, event: PeerAcknowledged | PeerRefused | PeerDeclined | PeerSilent, attempts_max: int) -> Step:
     match event:
         case PeerAcknowledged():
             return Step(state=replace(task, status=TaskStatus.ACKNOWLEDGED))
         case PeerRefused():
             return _next(replace(task, task_error=event.reason), attempts_max)
+        case PeerDeclined():
+            return _declined(task, event, attempts_max)
         case PeerSilent():
             return Step(state=replace(task, status=TaskStatus.ACKNOWLEDGED, task_error="no answer to the assignment"))
         case _:
             assert_never(event)
+
+
+def _declined(task: Task, event: PeerDeclined, attempts_max: int) -> Step:
+    """End once enough keepers agree, or when there is nobody left to ask: a script that declines is no failure."""
+    said = replace(task, task_error=event.reason)
+    if event.others + 1 < DECLINES_MIN and task.attempt < attempts_max:
+        return _next(said, attempts_max)
+    ended = replace(said, status=TaskStatus.DECLINED, deadline_at=None)
+    return Step(state=ended, effects=(ReportTaskEnded(status=TaskStatus.DECLINED),))
 
 
 def _assigned(task: Task, event: EngineAssigned) -> Step:

@@ -15,6 +15,7 @@ from triggerx.core.election import Duty, Operator, draw
 from triggerx.core.errors import InvalidInput
 from triggerx.core.evidence import moment_of
 from triggerx.core.job import JobBody
+from triggerx.core.job_body import STATIC_DEFINITIONS
 from triggerx.core.network import Network
 from triggerx.core.task import SignedAssignment
 from triggerx.evm.hub import Assignment, assignment_digest, mandate_digest, task_key
@@ -88,8 +89,9 @@ class Facts:
 
     `heard_at` is when the announcement was first heard, by the attester's own clock. `trigger` is what speaks against
     the evidence, by `trigger_false`, `trigger_unknown` or `trigger_unproven`: None when the trigger was found true.
-    `expected_data` is the calldata the body asks for. `claimed_by` is another task key whose document names the same
-    transaction.
+    `expected_data` is the calldata the body asks for, or, where a script computes it, the document's: then
+    `computation` is what speaks against that, by `action_false`, `action_unknown` or `action_unproven`. `claimed_by` is
+    another task key whose document names the same transaction.
     """
 
     heard_at: int
@@ -104,6 +106,7 @@ class Facts:
     execution: Execution | None
     claimed_by: Hash32 | None
     confirmations_min: int
+    computation: Verdict | None = None
 
 
 def judge(document: TaskDocument, body: JobBody, facts: Facts, network: Network) -> Verdict:
@@ -131,7 +134,9 @@ def _rules(document: TaskDocument, body: JobBody, facts: Facts, network: Network
     yield _election(document, moment, facts, network)
     yield _job(document, body, facts, network)
     yield facts.trigger
+    yield _computed(document, body)
     yield _action(document, body, facts)
+    yield facts.computation
     yield _executor(document, facts, network)
 
 
@@ -233,6 +238,15 @@ def _job(document: TaskDocument, body: JobBody, facts: Facts, network: Network) 
     return None
 
 
+def _computed(document: TaskDocument, body: JobBody) -> Verdict | None:
+    is_static = body.task_definition_id in STATIC_DEFINITIONS
+    if is_static and document.computation is not None:
+        return _no("computation", "the document tells of a script, and the job has its arguments in its body")
+    if not is_static and document.computation is None:
+        return _no("computation", "the document does not say how the script computed the arguments")
+    return None
+
+
 def _action(document: TaskDocument, body: JobBody, facts: Facts) -> Verdict | None:
     done = facts.execution
     if done is None:
@@ -303,6 +317,21 @@ def trigger_unknown(message: str) -> Verdict:
 def trigger_unproven(message: str) -> Verdict:
     """What the evidence says can be neither confirmed nor refuted here, and never will be."""
     return _abstain("trigger_unproven", message)
+
+
+def action_false(message: str) -> Verdict:
+    """The calldata is not what the job's script computes."""
+    return _no("wrong_arguments", message)
+
+
+def action_unknown(message: str) -> Verdict:
+    """The job's script has given no answer here yet."""
+    return _wait("arguments_unknown", message)
+
+
+def action_unproven(message: str) -> Verdict:
+    """Whether the calldata is the script's can be neither confirmed nor refuted here, and never will be."""
+    return _abstain("arguments_unproven", message)
 
 
 def signer_of(digest: Hash32, signature: bytes) -> Address | None:

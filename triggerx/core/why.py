@@ -162,6 +162,8 @@ def _task(task: Task) -> str:
             return f"the attesters rejected its action{tx}{error}"
         case TaskStatus.FAILED:
             return f"its task failed after {task.attempt} attempts{error}: look at it, and retry it"
+        case TaskStatus.DECLINED:
+            return f"its script had nothing to do{error}"
         case TaskStatus.UNKNOWN if task.is_approved:
             return f"its action was performed{tx}, and is not attested as the job demands{error}"
         case TaskStatus.UNKNOWN:

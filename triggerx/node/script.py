@@ -11,7 +11,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from triggerx.core.canonical import Json
 from triggerx.core.errors import InvalidInput, TriggerxError, UnrecoverableError
@@ -22,12 +21,10 @@ from triggerx.node.clock import SystemClock
 from triggerx.node.config import Config, ConfigSource, load_config
 from triggerx.node.discovery import role_names
 from triggerx.node.options import UsageError
-from triggerx.ports.scripts import ScriptFailed, ScriptRun
+from triggerx.ports.scripts import LANGUAGE_DEFAULT, ScriptCall, ScriptFailed, ScriptRun
 from triggerx.scripts.frames import BadFrame, decode
 from triggerx.scripts.python import SOURCE_BYTES_MAX
 from triggerx.scripts.sandboxes import open_sandboxes
-
-LANGUAGE_DEFAULT: Final = "python"
 
 
 class ScriptRefused(UnrecoverableError):
@@ -94,10 +91,12 @@ async def _run(config: Config, order: ScriptOrder, content: bytes) -> ScriptRun:
     async with HttpFetch(Guard(config.fetch.allow_private)) as fetch, open_sandboxes(fetch, workers_max=1) as scripts:
         return await scripts.run(
             content,
-            language=order.language,
-            function=order.function,
-            arguments=order.arguments,
-            now=SystemClock().now() if order.now is None else order.now,
+            ScriptCall(
+                language=order.language,
+                function=order.function,
+                arguments=order.arguments,
+                now=SystemClock().now() if order.now is None else order.now,
+            ),
         )
 
 

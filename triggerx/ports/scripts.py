@@ -1,10 +1,11 @@
 """Users' scripts, run where they can reach nothing but what the host gives them, and where their sources come from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from triggerx.core.canonical import Json
+from triggerx.core.computation import RequestMade
 from triggerx.core.errors import RecoverableError, TriggerxError
 
 
@@ -14,13 +15,14 @@ class ScriptFailed(TriggerxError):
     `code` is one of: `syntax` (also bytes that are no UTF-8), `function` (there is none of that name), `error` (an
     exception left it), `value` (what it returned is no answer), `time`, `memory`, `recursion`, `output`, `requests` (a
     limit was reached, and the script cannot catch that), `crashed` (the interpreter ended; another one runs the next
-    script). `output` is what was printed until then.
+    script). `output` is what was printed until then, `requests` what was asked for.
     """
 
-    def __init__(self, code: str, message: str, *, output: str = "") -> None:
+    def __init__(self, code: str, message: str, *, output: str = "", requests: tuple[RequestMade, ...] = ()) -> None:
         super().__init__(message)
         self.code = code
         self.output = output
+        self.requests = requests
 
 
 class LanguageUnavailable(TriggerxError):
@@ -43,15 +45,24 @@ class ScriptLimits:
 
 
 USUAL_LIMITS: Final = ScriptLimits()
+LANGUAGE_DEFAULT: Final = "python"  # where a job names none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RequestMade:
-    """One request a script made, as the proof records it; `response_hash` is the SHA-256 of the body, as hex."""
+class ScriptCall:
+    """Which function of a script is called, and what it gets.
 
-    url: str
-    status: int
-    response_hash: str
+    `arguments` are given by name. Of what is `offered` the function gets those that it has a parameter for, and so
+    `now`, the moment in unix seconds: the language's own clocks stand still at it, and its chance starts from one fixed
+    seed.
+    """
+
+    language: str
+    function: str
+    now: int
+    arguments: Mapping[str, Json] = field(default_factory=dict)
+    offered: Mapping[str, Json] = field(default_factory=dict)
+    limits: ScriptLimits = USUAL_LIMITS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,21 +86,10 @@ class Scripts(Protocol):
         """The languages that this machine can run."""
         ...
 
-    async def run(
-        self,
-        source: bytes,
-        *,
-        language: str,
-        function: str,
-        arguments: Mapping[str, Json],
-        now: int,
-        limits: ScriptLimits = USUAL_LIMITS,
-    ) -> ScriptRun:
-        """Call one function of the script with these arguments by name; raises `ScriptFailed`, `LanguageUnavailable`.
+    async def run(self, source: bytes, call: ScriptCall) -> ScriptRun:
+        """Call one function of the script; raises `ScriptFailed`, `LanguageUnavailable`.
 
-        The function gets the moment too (unix seconds) if its first parameter is called `now`; the language's own
-        clocks stand still at that moment, and its chance starts from one fixed seed. Raises `RecoverableError` when too
-        many runs wait already.
+        Raises `RecoverableError` when too many runs wait already.
 
         The host gives it `fetch(url) -> text`: a GET of a public address, its body as UTF-8 with replacements. What is
         refused, fails, or has a status outside of 200 to 299 is an exception that the script can catch, and says in its
@@ -105,18 +105,9 @@ class NoScripts:
         """None."""
         return frozenset()
 
-    async def run(
-        self,
-        source: bytes,
-        *,
-        language: str,
-        function: str,
-        arguments: Mapping[str, Json],
-        now: int,
-        limits: ScriptLimits = USUAL_LIMITS,
-    ) -> ScriptRun:
+    async def run(self, source: bytes, call: ScriptCall) -> ScriptRun:
         """Refuse."""
-        raise LanguageUnavailable(f"this node runs no scripts, so none in {language!r}")
+        raise LanguageUnavailable(f"this node runs no scripts, so none in {call.language!r}")
 
 
 class ScriptUnavailable(RecoverableError):

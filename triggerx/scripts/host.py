@@ -9,9 +9,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 from triggerx.core.canonical import Json
+from triggerx.core.computation import RequestMade
 from triggerx.core.errors import RecoverableError
 from triggerx.ports.fetch import Fetch, FetchRefused
-from triggerx.ports.scripts import RequestMade, ScriptFailed, ScriptLimits
+from triggerx.ports.scripts import ScriptFailed, ScriptLimits
 
 URL_CHARACTERS_MAX: Final = 2048  # what every server takes
 

@@ -9,13 +9,13 @@ import keyword
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from triggerx.core.canonical import Json
+from triggerx.core.computation import RequestMade
 from triggerx.core.errors import InvalidInput
 from triggerx.ports.fetch import Fetch
-from triggerx.ports.scripts import RequestMade, ScriptFailed, ScriptLimits, ScriptRun
+from triggerx.ports.scripts import ScriptCall, ScriptFailed, ScriptRun
 from triggerx.scripts.host import HostFunctions, Requests, ScriptRaised
 from triggerx.scripts.pool import Worker, WorkerLost, WorkerPool
 
@@ -26,17 +26,7 @@ CALLS_MAX: Final = 64  # of host functions in a run; those that cost something h
 CODE_CHARACTERS_MAX: Final = 16  # the worker keeps to both; the node does not rely on that
 MESSAGE_CHARACTERS_MAX: Final = 1024
 PACKAGE: Final = "pydantic_monty"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """What is to be called, and when it is."""
-
-    source: bytes
-    function: str
-    arguments: Mapping[str, Json]
-    now: int
-    limits: ScriptLimits
+PARAMETER: Final = re.compile(r"(?:^|,)\s*(\w+)")
 
 
 class PythonSandbox:
@@ -51,9 +41,9 @@ class PythonSandbox:
         """Whether this machine can run it; the interpreter itself is loaded in a worker only."""
         return sys.platform != "win32" and importlib.util.find_spec(PACKAGE) is not None
 
-    async def run(self, call: Call) -> ScriptRun:
+    async def run(self, source: bytes, call: ScriptCall) -> ScriptRun:
         """As `ports.scripts.Scripts.run`."""
-        source = _checked_source(call)
+        text = _checked_source(source, call)
         limits = call.limits
         async with self._pool.worker() as worker:
             deadline = asyncio.timeout(limits.time_s + KILL_AFTER_S)
@@ -63,7 +53,7 @@ class PythonSandbox:
             functions: HostFunctions = {"fetch": requests.fetch}
             try:
                 async with deadline:
-                    await worker.tell(_order(call, source, functions))
+                    await worker.tell(_order(call, text, functions))
                     answer = await _conversation(worker, functions)
             except TimeoutError as error:
                 if not deadline.expired():
@@ -78,22 +68,24 @@ class PythonSandbox:
         await self._pool.close()
 
 
-def _checked_source(call: Call) -> str:
+def _checked_source(source: bytes, call: ScriptCall) -> str:
     if not 0 <= call.now <= MOMENT_MAX:
         raise InvalidInput("now", f"expected a second from 0 to {MOMENT_MAX}, got {call.now}")
     if not call.function.isidentifier() or keyword.iskeyword(call.function):
         raise ScriptFailed("function", f"expected a function's name, got {call.function[:80]!r}")
-    if len(call.source) > SOURCE_BYTES_MAX:
-        raise ScriptFailed("syntax", f"the script has {len(call.source)} bytes, more than {SOURCE_BYTES_MAX}")
+    if len(source) > SOURCE_BYTES_MAX:
+        raise ScriptFailed("syntax", f"the script has {len(source)} bytes, more than {SOURCE_BYTES_MAX}")
     try:
-        return call.source.decode()
+        return source.decode()
     except UnicodeDecodeError as error:
         raise ScriptFailed("syntax", f"the script is no UTF-8 at byte {error.start}") from error
 
 
-def _order(call: Call, source: str, functions: HostFunctions) -> dict[str, Json]:
-    takes_now = re.search(rf"^(?:async\s+)?def\s+{re.escape(call.function)}\s*\(\s*now\s*[,:=)]", source, re.MULTILINE)
-    arguments = {"now": call.now, **call.arguments} if takes_now else call.arguments
+def _order(call: ScriptCall, source: str, functions: HostFunctions) -> dict[str, Json]:
+    head = re.search(rf"^(?:async\s+)?def\s+{re.escape(call.function)}\s*\(([^)]*)\)", source, re.MULTILINE)
+    parameters = set(PARAMETER.findall(head[1])) if head else set()
+    offered = {"now": call.now, **call.offered}
+    arguments = {name: value for name, value in offered.items() if name in parameters} | dict(call.arguments)
     return {
         "source": source,
         "function": call.function,
@@ -130,5 +122,5 @@ def _run_of(answer: Mapping[str, Json], requests: tuple[RequestMade, ...]) -> Sc
         raise ScriptFailed("crashed", "the interpreter gave no answer")
     if "fail" in answer:
         message = str(answer.get("message"))[:MESSAGE_CHARACTERS_MAX]
-        raise ScriptFailed(str(answer["fail"])[:CODE_CHARACTERS_MAX], message, output=output)
+        raise ScriptFailed(str(answer["fail"])[:CODE_CHARACTERS_MAX], message, output=output, requests=requests)
     return ScriptRun(value=answer.get("value"), output=output, requests=requests)

@@ -8,11 +8,10 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Final, Protocol
 
-from triggerx.core.canonical import Json
 from triggerx.ports.fetch import Fetch
-from triggerx.ports.scripts import USUAL_LIMITS, LanguageUnavailable, ScriptLimits, ScriptRun
+from triggerx.ports.scripts import LanguageUnavailable, ScriptCall, ScriptRun
 from triggerx.scripts.pool import WorkerPool
-from triggerx.scripts.python import Call, PythonSandbox
+from triggerx.scripts.python import PythonSandbox
 
 WORKERS_MAX: Final = 2  # scripts at once: each may take a processor for its whole time
 
@@ -20,7 +19,7 @@ WORKERS_MAX: Final = 2  # scripts at once: each may take a processor for its who
 class Sandbox(Protocol):
     """Runs scripts of one language."""
 
-    async def run(self, call: Call) -> ScriptRun:
+    async def run(self, source: bytes, call: ScriptCall) -> ScriptRun:
         """As `ports.scripts.Scripts.run`."""
         ...
 
@@ -35,22 +34,13 @@ class Sandboxes:
         """The languages that this machine can run."""
         return frozenset(self._by_language)
 
-    async def run(
-        self,
-        source: bytes,
-        *,
-        language: str,
-        function: str,
-        arguments: Mapping[str, Json],
-        now: int,
-        limits: ScriptLimits = USUAL_LIMITS,
-    ) -> ScriptRun:
+    async def run(self, source: bytes, call: ScriptCall) -> ScriptRun:
         """Call one function of the script."""
-        sandbox = self._by_language.get(language)
+        sandbox = self._by_language.get(call.language)
         if sandbox is None:
             known = ", ".join(sorted(self._by_language)) or "none"
-            raise LanguageUnavailable(f"this machine has no sandbox for {language[:80]!r}; it has: {known}")
-        return await sandbox.run(Call(source=source, function=function, arguments=arguments, now=now, limits=limits))
+            raise LanguageUnavailable(f"this machine has no sandbox for {call.language[:80]!r}; it has: {known}")
+        return await sandbox.run(source, call)
 
 
 @asynccontextmanager

@@ -5,9 +5,9 @@ import pytest_asyncio
 
 from tests.fakes.pages import Pages
 from triggerx.core.canonical import Json
-from triggerx.ports.scripts import ScriptLimits, ScriptRun
+from triggerx.ports.scripts import ScriptCall, ScriptLimits, ScriptRun
 from triggerx.scripts.pool import WorkerPool
-from triggerx.scripts.python import Call, PythonSandbox
+from triggerx.scripts.python import PythonSandbox
 
 NOW = 1_700_000_000
 LIMITS = ScriptLimits(time_s=1.0)
@@ -29,10 +29,18 @@ class Bench:
         arguments: Mapping[str, Json] | None = None,
         limits: ScriptLimits = LIMITS,
         now: int = NOW,
+        offered: Mapping[str, Json] | None = None,
     ) -> ScriptRun:
         content = source if isinstance(source, bytes) else source.encode()
-        call = Call(source=content, function=function, arguments=arguments or {}, now=now, limits=limits)
-        return await self.sandbox.run(call)
+        call = ScriptCall(
+            language="python",
+            function=function,
+            arguments=arguments or {},
+            offered=offered or {},
+            now=now,
+            limits=limits,
+        )
+        return await self.sandbox.run(content, call)
 
 
 @pytest_asyncio.fixture

@@ -6,10 +6,11 @@ import pytest
 
 from tests.contract.scripts.conftest import NOW, Bench
 from triggerx.core.canonical import Json
+from triggerx.core.computation import RequestMade
 from triggerx.core.errors import InvalidInput
 from triggerx.core.script_value import number_from
 from triggerx.ports.fetch import FetchRefused
-from triggerx.ports.scripts import RequestMade, ScriptFailed, ScriptLimits
+from triggerx.ports.scripts import ScriptFailed, ScriptLimits
 
 PRICE = "https://api.example/price"
 BEYOND_A_WORD = 2**255 + 1

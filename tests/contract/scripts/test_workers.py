@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,14 +13,15 @@ import pytest
 from tests.contract.scripts.conftest import LIMITS, NOW, Bench
 from tests.fakes.pages import Pages
 from triggerx.core.errors import RecoverableError
-from triggerx.ports.scripts import LanguageUnavailable, ScriptFailed, ScriptLimits
+from triggerx.ports.scripts import LanguageUnavailable, ScriptCall, ScriptFailed, ScriptLimits
 from triggerx.scripts import pool as pool_module
 from triggerx.scripts.pool import WorkerPool
-from triggerx.scripts.python import Call, PythonSandbox
+from triggerx.scripts.python import PythonSandbox
 from triggerx.scripts.sandboxes import open_sandboxes
 from triggerx.scripts.walls import FILES_MAX, WORKER_MEMORY_BYTES
 
 ONE = b"def f():\n    return 1"
+CALL = ScriptCall(language="python", function="f", now=NOW, limits=LIMITS)
 
 
 async def gone(process_id: int) -> None:
@@ -45,7 +47,7 @@ async def test_sandboxes_when_they_are_opened_then_no_process_starts_and_no_inte
     async with open_sandboxes(Pages()) as scripts:
         assert scripts.languages() == {"python"}
         assert "pydantic_monty" not in sys.modules
-        run = await scripts.run(ONE, language="python", function="f", arguments={}, now=NOW)
+        run = await scripts.run(ONE, CALL)
         assert run.value == 1
         assert "pydantic_monty" not in sys.modules
 
@@ -54,7 +56,7 @@ async def test_sandboxes_when_they_are_opened_then_no_process_starts_and_no_inte
 async def test_language_when_there_is_no_sandbox_then_nothing_else_is_used(language: str) -> None:
     async with open_sandboxes(Pages()) as scripts:
         with pytest.raises(LanguageUnavailable, match="it has: python"):
-            await scripts.run(ONE, language=language, function="f", arguments={}, now=NOW)
+            await scripts.run(ONE, replace(CALL, language=language))
 
 
 async def test_machine_when_the_interpreter_is_missing_then_the_language_is_unavailable(
@@ -64,14 +66,14 @@ async def test_machine_when_the_interpreter_is_missing_then_the_language_is_unav
     async with open_sandboxes(Pages()) as scripts:
         assert scripts.languages() == frozenset()
         with pytest.raises(LanguageUnavailable, match="it has: none"):
-            await scripts.run(ONE, language="python", function="f", arguments={}, now=NOW)
+            await scripts.run(ONE, CALL)
 
 
 async def test_worker_when_it_cannot_work_then_it_says_why() -> None:
     text = "import sys; from triggerx.scripts import worker; sys.modules['pydantic_monty'] = None; worker.main()"
     sandbox = PythonSandbox(Pages(), WorkerPool((sys.executable, "-I", "-c", text), workers_max=1))
     with pytest.raises(LanguageUnavailable, match="pydantic_monty"):
-        await sandbox.run(Call(source=ONE, function="f", arguments={}, now=NOW, limits=LIMITS))
+        await sandbox.run(ONE, CALL)
 
 
 @pytest.mark.parametrize(
@@ -85,10 +87,10 @@ async def test_worker_when_it_is_none_then_the_run_may_be_tried_again(command: t
     sandbox = PythonSandbox(Pages(), WorkerPool(command, workers_max=1))
     for _ in range(2):
         with pytest.raises(RecoverableError, match="not ready"):
-            await sandbox.run(Call(source=ONE, function="f", arguments={}, now=NOW, limits=LIMITS))
+            await sandbox.run(ONE, CALL)
     missing = PythonSandbox(Pages(), WorkerPool(("no-such-program",), workers_max=1))
     with pytest.raises(RecoverableError, match="can be started: No such file"):
-        await missing.run(Call(source=ONE, function="f", arguments={}, now=NOW, limits=LIMITS))
+        await missing.run(ONE, CALL)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +104,7 @@ async def test_worker_when_it_speaks_nonsense_then_the_run_fails(answer: dict[st
     )
     sandbox = PythonSandbox(Pages(), WorkerPool((sys.executable, "-I", "-c", text), workers_max=1))
     with pytest.raises(ScriptFailed) as failed:
-        await sandbox.run(Call(source=ONE, function="f", arguments={}, now=NOW, limits=LIMITS))
+        await sandbox.run(ONE, CALL)
     assert failed.value.code == "crashed"
     await sandbox.close()
 
@@ -248,9 +250,7 @@ asyncio.run(main())
 async def test_pool_when_more_runs_come_than_workers_then_they_wait_and_all_are_done() -> None:
     pool = WorkerPool(workers_max=2)
     sandbox = PythonSandbox(Pages(), pool)
-    calls = [
-        sandbox.run(Call(source=ONE, function="f", arguments={}, now=NOW, limits=ScriptLimits())) for _ in range(12)
-    ]
+    calls = [sandbox.run(ONE, replace(CALL, limits=ScriptLimits())) for _ in range(12)]
     assert [run.value for run in await asyncio.gather(*calls)] == [1] * 12
     assert len(pool.process_ids) == 2
     await sandbox.close()

@@ -22,6 +22,7 @@ from triggerx.evm.hub import Firing, task_key
 from triggerx.ports.store.peering import AnnouncedDocument, Share
 from triggerx_keeper.attester import LISTEN_FIRST_S, PHASE, Attester
 from triggerx_keeper.claims import Claims
+from triggerx_keeper.computing import Computing
 from triggerx_keeper.shelf import Shelf
 
 POLL_S = 2.0
@@ -39,7 +40,14 @@ class Booth:
 
     def loop(self) -> Attester:
         services = self.attester.services
-        return Attester(services, identity(self.attester), Shelf(services), Claims(services), poll_s=POLL_S)
+        return Attester(
+            services,
+            identity(self.attester),
+            Shelf(services),
+            Claims(services),
+            Computing(services),
+            poll_s=POLL_S,
+        )
 
     async def hear(self, document: TaskDocument, *, heard_at: int | None = None) -> AnnouncedDocument:
         """Put an announcement where the intake would."""

@@ -17,6 +17,7 @@ from triggerx.core.messages import AssignTask, TaskAnswer
 from triggerx.core.task import SignedAssignment
 from triggerx.evm.hub import assignment_digest
 from triggerx_keeper.claims import Claims
+from triggerx_keeper.computing import Computing
 from triggerx_keeper.identity import Identity
 from triggerx_keeper.orders import OrderDesk
 
@@ -57,7 +58,7 @@ class Desk:
         services = self.keeper.services
         assert services.keeper_signer is not None
         identity = Identity(services, services.keeper_signer)
-        OrderDesk(services, identity, Claims(services), tasks_at_once=TASKS_AT_ONCE).open()
+        OrderDesk(services, identity, Claims(services), Computing(services), tasks_at_once=TASKS_AT_ONCE).open()
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@ from tests.fakes.chain import FakeChain
 from tests.roles.scene import HUB
 from tests.unit.core.sample import job_body, order_for
 from triggerx.core.budget import FORWARD_GAS
+from triggerx.core.job_body import static_calldata
 from triggerx.core.validation import UNGUARDED_FEE_MAX_WEI
 from triggerx.evm.contracts import TaskExecutionHub
 from triggerx.evm.types import Wei
@@ -12,20 +13,22 @@ UNGUARDED = job_body(is_guarded=False)
 
 
 def fee_of(inner_gas: int, *, gas_price: int) -> object:
-    call = build_call(UNGUARDED, order_for(1), gas_price=Wei(gas_price), inner_gas=inner_gas)
+    call = build_call(
+        UNGUARDED, order_for(1), static_calldata(UNGUARDED), gas_price=Wei(gas_price), inner_gas=inner_gas
+    )
     return TaskExecutionHub.executeFunction.decode_input(call)[1]
 
 
 async def test_inner_call_when_measured_then_it_is_what_the_hub_would_spend_on_it() -> None:
     chain = FakeChain()
     chain.gas_estimate = 134_000
-    assert await measure_inner_call(chain, HUB, UNGUARDED) == 134_000
+    assert await measure_inner_call(chain, HUB, UNGUARDED, static_calldata(UNGUARDED)) == 134_000
 
 
 async def test_inner_call_when_it_would_fail_then_the_default_lets_the_hub_record_that() -> None:
     chain = FakeChain()
     chain.gas_estimate = CallReverted("not now")
-    assert await measure_inner_call(chain, HUB, UNGUARDED) == INNER_GAS_DEFAULT
+    assert await measure_inner_call(chain, HUB, UNGUARDED, static_calldata(UNGUARDED)) == INNER_GAS_DEFAULT
 
 
 def test_fee_when_the_job_is_unguarded_then_it_repays_both_calls_up_to_the_cap() -> None:

@@ -1,6 +1,6 @@
 """Claimed values: on chain the block decides, off chain one observation of this keeper's own, and it is remembered."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,10 +20,9 @@ from triggerx.evm.abi import Function
 from triggerx.evm.types import ChainId
 from triggerx.ports.chain import Block, CallReverted
 from triggerx.ports.scripts import (
-    USUAL_LIMITS,
     NoScripts,
+    ScriptCall,
     ScriptFailed,
-    ScriptLimits,
     ScriptRun,
     Scripts,
     ScriptSource,
@@ -80,17 +79,8 @@ class Sandbox:
     def languages(self) -> frozenset[str]:
         return frozenset({"python"})
 
-    async def run(
-        self,
-        source: bytes,
-        *,
-        language: str,
-        function: str,
-        arguments: Mapping[str, Json],
-        now: int,
-        limits: ScriptLimits = USUAL_LIMITS,
-    ) -> ScriptRun:
-        self.runs.append((source, language, function, now))
+    async def run(self, source: bytes, call: ScriptCall) -> ScriptRun:
+        self.runs.append((source, call.language, call.function, call.now))
         if self.failure is not None:
             raise self.failure
         return ScriptRun(value=self.value, output="", requests=())

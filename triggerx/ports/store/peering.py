@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from triggerx.core.canonical import Json
+from triggerx.core.computation import Computed
 from triggerx.core.errors import TriggerxError
 from triggerx.core.task import SignedAssignment
 from triggerx.evm.types import Address, Hash32
@@ -69,12 +70,16 @@ class PerformanceStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Performance:
-    """A task this keeper took on, stored before it acknowledged; `body` is the job's canonical JSON."""
+    """A task this keeper took on, stored before it acknowledged; `body` is the job's canonical JSON.
+
+    `computed` is what the job's script came to here, None where the arguments are static.
+    """
 
     signed: SignedAssignment
     body: bytes
     evidence: Mapping[str, Json]
     status: PerformanceStatus
+    computed: Computed | None = None
     execution_tx_hash: Hash32 | None = None
     cid: str | None = None
     reason: str = ""

@@ -65,6 +65,7 @@ class AssignmentStatus(StrEnum):
     SENT = "sent"
     ACKNOWLEDGED = "acknowledged"
     REFUSED = "refused"
+    DECLINED = "declined"
     UNREACHABLE = "unreachable"
     SILENT = "silent"
     EXPIRED = "expired"

@@ -73,7 +73,7 @@ def body_columns(body: JobBody) -> dict[str, Value]:
         "trigger_contract_address": None if event is None else event.contract,
         "trigger_event": "" if event is None else event.event,
         "script_ipfs_url": action.script_url,
-        "script_target_function": action.function if action.script_url else "",
+        "script_target_function": action.computed_by,
         "created_chain_id": body.created_chain_id,
         "target_chain_id": action.chain_id,
         "target_contract_address": action.target,

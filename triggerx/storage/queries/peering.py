@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from triggerx.core.assignment_json import dump_assignment, parse_assignment
 from triggerx.core.canonical import canonical_json
+from triggerx.core.computation import Computed, dump_computed, parse_computed
 from triggerx.core.errors import NotFound
 from triggerx.evm.types import Address, Hash32, to_hex
 from triggerx.ports.store.peering import (
@@ -82,6 +83,7 @@ class PerformanceQueries:
             body=performance.body,
             evidence=canonical_json(performance.evidence).decode(),
             status=performance.status.value,
+            computed=_computed_text(performance.computed),
             execution_tx_hash=performance.execution_tx_hash,
             cid=performance.cid,
             reason=performance.reason,
@@ -209,13 +211,18 @@ class VoteQueries:
             await session.execute("close_announcement", task_hash=task_hash)
 
 
+def _computed_text(computed: Computed | None) -> str | None:
+    return None if computed is None else canonical_json(dump_computed(computed)).decode()
+
+
 def _performance(row: Row) -> Performance:
-    execution_tx_hash = row.octets_or_none("execution_tx_hash")
+    execution_tx_hash, computed = row.octets_or_none("execution_tx_hash"), row.text_or_none("computed")
     return Performance(
         signed=parse_assignment(json.loads(row.text("signed"))),
         body=row.octets("body"),
         evidence=json.loads(row.text("evidence")),
         status=PerformanceStatus(row.text("status")),
+        computed=None if computed is None else parse_computed(json.loads(computed)),
         execution_tx_hash=None if execution_tx_hash is None else Hash32(execution_tx_hash),
         cid=row.text_or_none("cid"),
         reason=row.text("reason"),

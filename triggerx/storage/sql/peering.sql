@@ -23,8 +23,11 @@ DELETE FROM messages_seen WHERE expires_at < :now
 DELETE FROM messages_kept WHERE expires_at < :now
 
 -- name: insert_performance
-INSERT INTO performances (task_key, attempt, signed, body, evidence, status, execution_tx_hash, cid, reason)
-VALUES (:task_key, :attempt, :signed, :body, :evidence, :status, :execution_tx_hash, :cid, :reason)
+INSERT INTO performances (
+    task_key, attempt, signed, body, evidence, status, computed, execution_tx_hash, cid, reason
+) VALUES (
+    :task_key, :attempt, :signed, :body, :evidence, :status, :computed, :execution_tx_hash, :cid, :reason
+)
 ON CONFLICT (task_key, attempt) DO NOTHING
 
 -- name: save_performance
