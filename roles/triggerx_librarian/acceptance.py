@@ -15,7 +15,6 @@ from triggerx.core.validation import RegistryEntry
 from triggerx.evm.types import checksum, to_hex
 from triggerx.http.problems import refuse
 from triggerx.ports.clock import Clock
-from triggerx.ports.scripts import LANGUAGE_DEFAULT
 from triggerx.ports.store.accounts import ApiKey
 from triggerx.role import Services
 from triggerx.triggers.time import next_due
@@ -28,8 +27,8 @@ QUORUM_FIRST: Final = 1
 _REGISTRY_POLL_S: Final = 0.5
 
 
-def check_executable(services: Services, body: JobBody) -> None:
-    """Refuse, with 422, a definition or a script's language whose tasks every keeper of this release would refuse."""
+def check_executable(body: JobBody) -> None:
+    """Refuse, with 422, a definition whose tasks every keeper of this release would refuse."""
     if body.task_definition_id not in EXECUTABLE_DEFINITIONS:
         known = ", ".join(str(int(definition)) for definition in sorted(EXECUTABLE_DEFINITIONS))
         raise refuse(
@@ -38,15 +37,6 @@ def check_executable(services: Services, body: JobBody) -> None:
             f"task definition {int(body.task_definition_id)} leaves the whole call to a script, which this network's "
             f"keepers do not do yet: take one of the task definitions {known}",
             field="task_definition_id",
-        )
-    languages = services.scripts.languages()
-    if body.action.script_url and (body.action.language or LANGUAGE_DEFAULT) not in languages:
-        raise refuse(
-            422,
-            "language-unavailable",
-            f"no script in {body.action.language or LANGUAGE_DEFAULT} is run here; it is done for: "
-            f"{', '.join(sorted(languages)) or 'none'}",
-            field="language",
         )
 
 

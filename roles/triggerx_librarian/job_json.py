@@ -17,6 +17,7 @@ _ACTION_FIELDS = (
     "arg_type",
     "arguments",
     "dynamic_arguments_script_url",
+    "language",
 )
 _ENDED = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.STOPPED})
 
@@ -80,6 +81,8 @@ def trigger_data(job: Job) -> dict[str, object]:
         "is_completed": job.status is JobStatus.COMPLETED,
         "is_active": job.status not in _ENDED,
         **{name: dumped[name] for name in _ACTION_FIELDS},
+        "script_target_function": job.body.action.computed_by,
+        "arguments_tolerance": Decimal(job.body.action.arguments_tolerance),
     }
     names: tuple[str, ...]
     match job.body.trigger:

@@ -46,7 +46,7 @@ from triggerx_librarian.replacement import (
     is_deleted,
     is_same,
 )
-from triggerx_librarian.watchable import check_trigger
+from triggerx_librarian.watchable import check_action, check_trigger
 
 JOBS_PER_POST_MAX = 20  # the SDK posts one; each costs a few reads of the chain
 
@@ -104,7 +104,7 @@ class Postings:
     async def _accept(self, body: JobBody, key: ApiKey, *, base: JobBody | None = None) -> Accepted:
         """Check one body against store and chain; the store is read again inside the transaction that writes."""
         services, is_owners = self._services, base is not None
-        check_executable(services, body)
+        check_executable(body)
         check_limits(body)
         check_security(services, body)
         known = await services.store.jobs.get(body.job_id)
@@ -114,6 +114,7 @@ class Postings:
         check_mandate(body, entry, action_chain_of(services, body), now=services.clock.now())
         check_authority(body, key, is_mandate_enough=known is None or entry.version == known.version)
         check_trigger(services, body)
+        check_action(services, body)
         if known is None or known.body.link_job_id != body.link_job_id:
             await check_link_on_chain(services, body)
         if known is not None:

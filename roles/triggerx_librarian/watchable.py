@@ -1,4 +1,4 @@
-"""Whether this network can watch what a body's trigger names, found out before the job is taken in.
+"""Whether this network can watch what a body's trigger names, and run its scripts: found out before it is taken in.
 
 Rule: nothing outside is asked for a job that is not there yet; a source that does not answer is the engine's to report.
 """
@@ -12,6 +12,7 @@ from triggerx.evm.types import ChainId
 from triggerx.http.problems import refuse
 from triggerx.http.urls import HTTP, WEB_SOCKET, checked_url
 from triggerx.ports.fetch import FetchRefused
+from triggerx.ports.scripts import LANGUAGE_DEFAULT
 from triggerx.role import Services
 from triggerx.triggers.condition import spec_of
 from triggerx.triggers.event import event_spec
@@ -26,7 +27,6 @@ from triggerx.triggers.sources import (
     source_of,
 )
 
-LANGUAGE_DEFAULT = "python"  # what engine and keepers run a script in that does not say
 SCRIPT_SCHEMES = ("ipfs://", "https://")
 
 
@@ -48,6 +48,13 @@ def check_trigger(services: Services, body: JobBody) -> None:
             assert_never(body.trigger)
 
 
+def check_action(services: Services, body: JobBody) -> None:
+    """Refuse a script that could not compute the action's arguments here."""
+    if body.action.script_url:
+        fields = ("dynamic_arguments_script_url", "language")
+        _check_script(services, body.action.script_url, body.action.language, fields=fields)
+
+
 def _check_source(services: Services, source: Source) -> None:
     match source:
         case StaticSource():
@@ -59,7 +66,7 @@ def _check_source(services: Services, source: Source) -> None:
         case FeedSource() | ViewSource():
             _check_endpoint(services, source.chain_id, "value_source_chain_id")
         case ScriptSource():
-            _check_script(services, source)
+            _check_script(services, source.url, source.language, fields=("value_source_url", "script_language"))
         case _:
             assert_never(source)
 
@@ -82,18 +89,16 @@ def _check_url(url: str, schemes: frozenset[str]) -> None:
         raise InvalidInput("value_source_url", str(refusal)) from refusal
 
 
-def _check_script(services: Services, source: ScriptSource) -> None:
-    if not source.url.startswith(SCRIPT_SCHEMES):
-        raise InvalidInput(
-            "value_source_url", f"expected the script's URL, of ipfs:// or https://, got {shown(source.url)}"
-        )
-    languages = services.scripts.languages()
-    language = source.language or LANGUAGE_DEFAULT
+def _check_script(services: Services, url: str, language: str, *, fields: tuple[str, str]) -> None:
+    """Refuse a script's URL or language; `fields` are what the body calls the two."""
+    if not url.startswith(SCRIPT_SCHEMES):
+        raise InvalidInput(fields[0], f"expected the script's URL, of ipfs:// or https://, got {shown(url)}")
+    languages, language = services.scripts.languages(), language or LANGUAGE_DEFAULT
     if language not in languages:
         known = ", ".join(sorted(languages)) or "none"
         raise refuse(
             422,
             "no-language",
             f"scripts in {language} are not run here: this network runs {known}",
-            field="script_language",
+            field=fields[1],
         )

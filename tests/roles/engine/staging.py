@@ -10,7 +10,7 @@ from tests.unit.core.sample import DUE, KEEPERS, NETWORK, job_body
 from triggerx.core.errors import RecoverableError
 from triggerx.core.job import JobBody, TimeTrigger
 from triggerx.core.keeper import CheckIn
-from triggerx.core.messages import AssignTask, CheckedIn, Document, Heard, Reply, TaskAnswer
+from triggerx.core.messages import DECLINED, AssignTask, CheckedIn, Document, Heard, Reply, TaskAnswer
 from triggerx.core.task import Task
 from triggerx.evm.hub import Firing, task_key
 from triggerx.evm.types import Hash32
@@ -42,6 +42,10 @@ async def accept(heard: Heard[AssignTask]) -> Reply:
 
 async def refuse(heard: Heard[AssignTask]) -> Reply:
     return answer(heard, is_accepted=False, code="job_inactive")
+
+
+async def decline(heard: Heard[AssignTask]) -> Reply:
+    return answer(heard, is_accepted=False, code=DECLINED)
 
 
 async def be_busy(heard: Heard[AssignTask]) -> Reply:

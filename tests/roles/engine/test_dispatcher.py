@@ -16,6 +16,7 @@ from tests.roles.engine.staging import (
     be_busy,
     be_expired,
     be_silent,
+    decline,
     dispatcher,
     not_know_the_trigger,
     refuse,
@@ -125,6 +126,29 @@ async def test_run_when_every_attempt_is_refused_then_the_task_fails_with_the_la
         assert (task.status, task.attempt) == (TaskStatus.FAILED, ATTEMPTS_MAX)
         assert task.task_error == "job_inactive: as the test says"
         assert it.performers() == list(it.ranks[:ATTEMPTS_MAX])
+
+
+async def test_run_when_two_keepers_say_that_the_script_declines_then_the_task_is_over_and_has_not_failed(
+    tmp_path: Path,
+) -> None:
+    async with stage(tmp_path) as it:
+        for rank in range(4):
+            it.set(rank, decline)
+        async with running(dispatcher(it.engine).run()):
+            await it.scene.pass_time(3)
+        task = await it.task()
+        assert (task.status, task.attempt, task.task_error) == (TaskStatus.DECLINED, 2, "as the test says")
+        assert it.performers() == list(it.ranks[:2])
+        assert await it.statuses() == [AssignmentStatus.DECLINED] * 2
+
+
+async def test_run_when_only_one_keeper_says_that_the_script_declines_then_another_acts(tmp_path: Path) -> None:
+    async with stage(tmp_path) as it:
+        it.set(0, decline)
+        async with running(dispatcher(it.engine).run()):
+            await it.scene.pass_time(1)
+        assert (await it.task()).status is TaskStatus.ACKNOWLEDGED
+        assert it.performers() == list(it.ranks[:2])
 
 
 async def test_run_when_it_restarts_before_the_answer_then_the_same_order_is_sent_again(tmp_path: Path) -> None:

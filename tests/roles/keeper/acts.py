@@ -6,6 +6,7 @@ from tests.fakes.mining import log_of, mine_transaction, transaction
 from tests.roles.scene import HUB, Node, Scene
 from tests.unit.core.sample import CENTER, CHAIN, KEEPERS, TARGET, job_body
 from triggerx.core.canonical import cid_of
+from triggerx.core.computation import Computation
 from triggerx.core.document import ActionTaken, TaskDocument, encode_document, proof_of_task
 from triggerx.core.evidence import Evidence, TimeEvidence, dump_evidence
 from triggerx.core.job import JobBody
@@ -39,9 +40,9 @@ def identity(node: Node) -> Identity:
     return Identity(node.services, node.services.keeper_signer)
 
 
-def hub_call(order: SignedAssignment, body: JobBody) -> bytes:
-    """The calldata by which a performer has the hub do the action."""
-    data = static_calldata(body)
+def hub_call(order: SignedAssignment, body: JobBody, data: bytes | None = None) -> bytes:
+    """The calldata by which a performer has the hub do the action; the target's is the body's where none is given."""
+    data = data or static_calldata(body)
     if body.mandate is None:
         return TaskExecutionHub.executeFunction.encode(body.job_id, FEE, TARGET, data)
     return TaskExecutionHub.executeTask.encode(
@@ -62,12 +63,13 @@ async def execute(
     order: SignedAssignment,
     *,
     body: JobBody | None = None,
+    data: bytes | None = None,
     tx_hash: Hash32 | None = None,
     is_success: bool = True,
 ) -> Hash32:
     """Mine the action of a guarded order by its performer, one block from now."""
     body, performer = body or job_body(), order.assignment.performer
-    data = static_calldata(body)
+    data = data or static_calldata(body)
     tx_hash = tx_hash or keccak256(order.assignment.task_key + bytes([order.assignment.attempt]))
     outcome = {"keeper": performer, "target": TARGET, "data": data, "value": 0}
     called = (
@@ -86,7 +88,7 @@ async def execute(
         fee=FEE,
         value=0,
     )
-    call = transaction(tx_hash, sender=performer, to=HUB, data=hub_call(order, body))
+    call = transaction(tx_hash, sender=performer, to=HUB, data=hub_call(order, body, data))
     await mine_transaction(scene.chain, call, [called, executed])
     return tx_hash
 
@@ -110,6 +112,8 @@ def document_of(
     body: JobBody | None = None,
     sender: Address | None = None,
     evidence: Evidence | None = None,
+    data: bytes | None = None,
+    computation: Computation | None = None,
 ) -> TaskDocument:
     """The honest document of an action."""
     body, evidence = body or job_body(), evidence or TimeEvidence(due=order.firing.index)
@@ -126,10 +130,11 @@ def document_of(
             tx_hash=tx_hash,
             sender=sender or order.assignment.performer,
             target=TARGET,
-            data=static_calldata(body),
+            data=data or static_calldata(body),
             value=Wei(0),
             fee=Wei(FEE),
         ),
+        computation=computation,
     )
 
 

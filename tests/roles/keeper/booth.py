@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from tests.fakes.scripts import FakeScripts, FakeScriptSources
 from tests.roles.keeper.acts import (
     announcement,
     document_of,
@@ -37,9 +38,11 @@ class Booth:
     scene: Scene
     attester: Node
     number: int
+    scripts: FakeScripts = field(default_factory=FakeScripts)
+    sources: FakeScriptSources = field(default_factory=FakeScriptSources)
 
     def loop(self) -> Attester:
-        services = self.attester.services
+        services = replace(self.attester.services, scripts=self.scripts, script_sources=self.sources)
         return Attester(
             services,
             identity(self.attester),

@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.fakes.peers import FakePeers
+from tests.fakes.scripts import FakeScripts, FakeScriptSources
 from tests.roles.keeper.occurrences import Occur
 from tests.roles.scene import ENGINE_PEER, HUB, Node, Scene, open_scene, peer_of
 from tests.unit.core.sample import CHAIN, DUE, ENGINE, KEEPERS, job_body
@@ -32,6 +33,7 @@ class Desk:
     keeper: Node
     engine: FakePeers
     number: int
+    scripts: FakeScripts = field(default_factory=FakeScripts)
 
     async def ask(
         self, order: SignedAssignment, *, body: bytes | None = None, evidence: bytes | None = None
@@ -55,7 +57,7 @@ class Desk:
         return replace(order, assignment=assignment, signature=signature)
 
     def open(self) -> None:
-        services = self.keeper.services
+        services = replace(self.keeper.services, scripts=self.scripts, script_sources=FakeScriptSources())
         assert services.keeper_signer is not None
         identity = Identity(services, services.keeper_signer)
         OrderDesk(services, identity, Claims(services), Computing(services), tasks_at_once=TASKS_AT_ONCE).open()

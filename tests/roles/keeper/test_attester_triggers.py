@@ -47,11 +47,11 @@ async def test_run_when_the_evidence_is_not_that_of_the_firing_then_it_votes_no(
         assert (share.is_approved, share.code) == (False, "evidence_malformed")
 
 
-async def test_run_when_a_script_was_to_say_the_action_then_it_does_not_vote(tmp_path: Path) -> None:
+async def test_run_when_a_script_was_to_say_the_whole_call_then_it_does_not_vote(tmp_path: Path) -> None:
     async with open_booth(tmp_path) as booth, booth.at_work():
         document = await performed(booth, on_time)
         action = replace(job_body().action, script_url="https://example.org/script", language="python", arguments=())
-        scripted = replace(job_body(), task_definition_id=TaskDefinition.TIME_DYNAMIC, action=action)
+        scripted = replace(job_body(), task_definition_id=TaskDefinition.CUSTOM_SCRIPT, action=action)
         await booth.hear(replace(document, body=dump_body(scripted)))
         await booth.scene.pass_time(2)
         assert await booth.bound() == []

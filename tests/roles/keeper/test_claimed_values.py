@@ -2,15 +2,15 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from tests.fakes.pages import Pages
+from tests.fakes.scripts import FakeScripts, FakeScriptSources
 from tests.roles.scene import BALANCE_OF, Scene, open_scene
 from tests.unit.core.sample import BALANCE_ABOVE_100, CHAIN, CREATED_AT, DUE, OTHER_HASH, TOKEN, job_body
-from triggerx.core.canonical import Json
 from triggerx.core.errors import RecoverableError
 from triggerx.core.evidence import ConditionEvidence, TimeEvidence
 from triggerx.core.job import ConditionTrigger, Trigger
@@ -21,11 +21,8 @@ from triggerx.evm.types import ChainId
 from triggerx.ports.chain import Block, CallReverted
 from triggerx.ports.scripts import (
     NoScripts,
-    ScriptCall,
     ScriptFailed,
-    ScriptRun,
     Scripts,
-    ScriptSource,
 )
 from triggerx.triggers.sources import name_of, source_of
 from triggerx_keeper.claimed_values import AGAIN_S, AHEAD_S_MAX, FAILURES_MAX
@@ -59,31 +56,6 @@ class Web(Pages):
                 yield message
 
         yield heard()
-
-
-class Shelf:
-    """Scripts that can be read (`ports.scripts.ScriptSources`)."""
-
-    async def get(self, url: str, *, sha256: str | None = None) -> ScriptSource:
-        return ScriptSource(content=url.encode(), sha256="")
-
-
-@dataclass
-class Sandbox:
-    """A sandbox whose every run gives `value` (`ports.scripts.Scripts`), and what it was asked to run."""
-
-    value: Json = None
-    failure: ScriptFailed | None = None
-    runs: list[tuple[bytes, str, str, int]] = field(default_factory=list)
-
-    def languages(self) -> frozenset[str]:
-        return frozenset({"python"})
-
-    async def run(self, source: bytes, call: ScriptCall) -> ScriptRun:
-        self.runs.append((source, call.language, call.function, call.now))
-        if self.failure is not None:
-            raise self.failure
-        return ScriptRun(value=self.value, output="", requests=())
 
 
 @dataclass
@@ -122,7 +94,7 @@ SCRIPTED = ConditionTrigger(
 async def open_script_clerk(tmp_path: Path, sandbox: Scripts) -> AsyncIterator[Clerk]:
     """A clerk with a sandbox."""
     async with open_scene(tmp_path, now=DUE) as scene:
-        services = replace((await scene.keeper(0)).services, scripts=sandbox, script_sources=Shelf())
+        services = replace((await scene.keeper(0)).services, scripts=sandbox, script_sources=FakeScriptSources())
         yield Clerk(scene, Web(), Claims(services))
 
 
@@ -346,11 +318,12 @@ async def test_check_when_a_message_with_a_value_comes_then_it_decides(tmp_path:
 async def test_check_when_a_script_says_the_same_then_it_is_true_and_was_run_once_at_the_moment_of_the_claim(
     tmp_path: Path,
 ) -> None:
-    sandbox = Sandbox(value=True)
+    sandbox = FakeScripts(value=True)
     async with open_script_clerk(tmp_path, sandbox) as clerk:
         for _ in range(2):
             assert await clerk.says(seen(SCRIPTED, "1", at_s=DUE - 2), SCRIPTED) == TRUE
-        assert sandbox.runs == [(b"ipfs://script", "python", "should_run", DUE - 2)]
+        ((source, call),) = sandbox.runs
+        assert (source, call.language, call.function, call.now) == (b"ipfs://script", "python", "should_run", DUE - 2)
         sandbox.value = "0"
         assert (await clerk.says(seen(SCRIPTED, "1"), SCRIPTED))[0] is Ruling.ABSTAIN
 
@@ -358,7 +331,7 @@ async def test_check_when_a_script_says_the_same_then_it_is_true_and_was_run_onc
 async def test_check_when_a_script_fails_then_it_waits_a_few_times_and_then_leaves_the_vote_to_others(
     tmp_path: Path,
 ) -> None:
-    sandbox = Sandbox(failure=ScriptFailed("time", "took longer than 2 s"))
+    sandbox = FakeScripts(failure=ScriptFailed("time", "took longer than 2 s"))
     async with open_script_clerk(tmp_path, sandbox) as clerk:
         rulings = []
         for _ in range(FAILURES_MAX):

@@ -112,7 +112,11 @@ async def test_post_when_the_mandate_is_wrong_then_its_field_is_named(
 @pytest.mark.parametrize(
     ("status", "field", "changes"),
     [
-        (422, "task_definition_id", {"task_definition_id": 2, "arg_type": 2, "dynamic_arguments_script_url": "u"}),
+        (
+            422,
+            "task_definition_id",
+            {"task_definition_id": 7, "arg_type": 2, "dynamic_arguments_script_url": "u", "language": "python"},
+        ),
         (422, "link_job_id", {"link_job_id": "5"}),
         (422, "link_job_id", {"chain_status": 1}),
         (422, "job_id", {"job_title": "Other"}),

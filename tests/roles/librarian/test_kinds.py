@@ -89,13 +89,54 @@ async def test_post_when_it_cannot_be_watched_then_the_field_is_named(
         assert await desk.store.jobs.get(int(str(job()["job_id"]))) is None  # type: ignore[arg-type]  # as an id
 
 
-@pytest.mark.parametrize(("definition", "make"), [(2, job), (4, event_job), (6, condition_job), (7, job)])
-async def test_post_when_a_script_computes_the_arguments_then_the_refusal_says_so(
-    tmp_path: Path, definition: int, make: Make
+def computed(make: Make, definition: int, **changes: object) -> dict[str, object]:
+    """A job of this kind whose arguments a script computes."""
+    body: dict[str, object] = {
+        "task_definition_id": definition,
+        "arg_type": 2,
+        "dynamic_arguments_script_url": SCRIPT,
+        "arguments": [],
+        **changes,
+    }
+    return make(**body)
+
+
+@pytest.mark.parametrize(
+    ("definition", "make", "kind"), [(2, job, "time"), (4, event_job, "event"), (6, condition_job, "condition")]
+)
+async def test_post_when_a_script_computes_the_arguments_then_it_is_taken_in_and_shown(
+    tmp_path: Path, definition: int, make: Make, kind: str
 ) -> None:
-    body = make(
-        task_definition_id=definition, arg_type=2, dynamic_arguments_script_url=SCRIPT, language="python", arguments=[]
-    )
+    body = computed(make, definition, script_target_function="amount", arguments_tolerance="0.5")
+    async with open_desk(tmp_path) as desk:
+        desk.register(body)
+        assert (await desk.send("POST", "/api/jobs", body=body))[0] == 201
+        shown = (await desk.send("GET", f"/api/jobs/{body['job_id']}"))[1][f"{kind}_job_data"]
+        assert shown["dynamic_arguments_script_url"] == SCRIPT
+        assert (shown["script_target_function"], shown["arguments_tolerance"]) == ("amount", 0.5)
+
+
+@pytest.mark.parametrize(
+    ("status", "field", "changes"),
+    [
+        (422, "language", {"language": "cobol"}),
+        (400, "dynamic_arguments_script_url", {"dynamic_arguments_script_url": "http://scripts.example/a.py"}),
+        (400, "script_target_function", {"script_target_function": "a b"}),
+        (400, "arguments_tolerance", {"arguments_tolerance": "11"}),
+    ],
+)
+async def test_post_when_its_script_cannot_be_run_then_the_field_is_named(
+    tmp_path: Path, status: int, field: str, changes: dict[str, object]
+) -> None:
+    body = computed(job, 2, **changes)
+    async with open_desk(tmp_path) as desk:
+        desk.register(computed(job, 2, dynamic_arguments_script_url=body["dynamic_arguments_script_url"]))
+        found, problem = await desk.send("POST", "/api/jobs", body=body)
+        assert (found, problem["field"]) == (status, field), problem
+
+
+async def test_post_when_a_script_says_the_whole_call_then_the_refusal_says_so(tmp_path: Path) -> None:
+    body = computed(job, 7, language="python")
     async with open_desk(tmp_path) as desk:
         desk.register(body)
         status, problem = await desk.send("POST", "/api/jobs", body=body)

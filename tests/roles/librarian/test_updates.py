@@ -77,7 +77,11 @@ async def test_update_when_the_key_is_anothers_then_it_is_refused(tmp_path: Path
         (400, "user_address", {"user_address": checksum(STRANGER.address)}),
         (400, "limits.runs_max", {"limits": {"runs_max": 0}}),
         (400, "arguments[0]", {"arguments": ["x"]}),
-        (422, "task_definition_id", {"task_definition_id": 2, "arg_type": 2, "dynamic_arguments_script_url": "u"}),
+        (
+            422,
+            "task_definition_id",
+            {"task_definition_id": 7, "arg_type": 2, "dynamic_arguments_script_url": "u", "language": "python"},
+        ),
         (422, "link_job_id", {"link_job_id": str(job()["job_id"])}),
     ],
 )

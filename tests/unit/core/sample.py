@@ -16,7 +16,7 @@ from triggerx.core.job import (
     TimeTrigger,
     Trigger,
 )
-from triggerx.core.job_body import dump_body, expected_job_hash, static_calldata
+from triggerx.core.job_body import STATIC_DEFINITIONS, dump_body, expected_job_hash, static_calldata, target_function
 from triggerx.core.mandate import SignedMandate
 from triggerx.core.network import ActionChain, Network
 from triggerx.core.task import SignedAssignment
@@ -25,7 +25,7 @@ from triggerx.evm.hub import Assignment, Firing, Mandate, assignment_digest, man
 from triggerx.evm.keccak import keccak256
 from triggerx.evm.keys import PrivateKey
 from triggerx.evm.registry import pack_job_id
-from triggerx.evm.types import Address, ChainId, Hash32, Wei
+from triggerx.evm.types import ZERO_HASH, Address, ChainId, Hash32, Wei
 
 CHAIN = ChainId(31337)
 HUB = Address(b"\x0b" * 20)
@@ -102,6 +102,20 @@ DEFINITIONS: dict[type[Trigger], TaskDefinition] = {
 }
 
 
+COMPUTED: dict[TaskDefinition, TaskDefinition] = {
+    TaskDefinition.TIME_STATIC: TaskDefinition.TIME_DYNAMIC,
+    TaskDefinition.EVENT_STATIC: TaskDefinition.EVENT_DYNAMIC,
+    TaskDefinition.CONDITION_STATIC: TaskDefinition.CONDITION_DYNAMIC,
+}
+SCRIPT_URL = "ipfs://script"
+
+
+def scripted(body: JobBody, **action: object) -> JobBody:
+    """The body without a mandate, a script computing its arguments."""
+    changed = replace(body.action, arguments=(), script_url=SCRIPT_URL, **action)  # type: ignore[arg-type]  # by name
+    return replace(body, task_definition_id=COMPUTED[body.task_definition_id], action=changed, mandate=None)
+
+
 def job_body(*, is_guarded: bool = True, trigger: Trigger = EVERY_TEN_S) -> JobBody:
     """A job that calls `increment(7)` when its trigger says, by default every 10 s, for 60 s."""
     body = JobBody(
@@ -115,17 +129,20 @@ def job_body(*, is_guarded: bool = True, trigger: Trigger = EVERY_TEN_S) -> JobB
         trigger=trigger,
         action=Action(chain_id=CHAIN, target=TARGET, function="increment", abi=ABI, arguments=("7",)),
     )
-    if not is_guarded:
-        return body
-    calldata = static_calldata(body)
+    return guarded(body) if is_guarded else body
+
+
+def guarded(body: JobBody) -> JobBody:
+    """The body with its owner's mandate."""
+    is_static = body.task_definition_id in STATIC_DEFINITIONS
     mandate = Mandate(
         job_id=body.job_id,
         job_hash=expected_job_hash(body),
         version=CREATED_AT,
         owner=OWNER.address,
         target=TARGET,
-        selector=calldata[:4],
-        calldata_hash=keccak256(calldata),
+        selector=target_function(body).selector,
+        calldata_hash=keccak256(static_calldata(body)) if is_static else ZERO_HASH,
         value_max=Wei(0),
         fee_max=Wei(10**15),
         inner_gas_min=50_000,

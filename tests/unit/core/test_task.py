@@ -18,6 +18,7 @@ from triggerx.core.task import (
     EngineAssigned,
     OwnerRetried,
     PeerAcknowledged,
+    PeerDeclined,
     PeerPerformed,
     PeerRefused,
     PeerSilent,
@@ -66,6 +67,10 @@ def decided(*, is_approved: bool, number: int = 7) -> ChainTaskDecided:
     )
 
 
+DECLINED = PeerDeclined(attempt=1, others=0, reason="the script declined")
+DECLINED_TOO = replace(DECLINED, attempt=2, others=1)
+ALONE, LAST = replace(DECLINED, attempt=2), replace(DECLINED, attempt=3)
+"""One keeper that is asked again and again."""
 APPROVED, REJECTED = decided(is_approved=True), decided(is_approved=False)
 WEAKLY = replace(APPROVED, shortfall="attested below the job's security 2: 70 of 100 voting power, 5/6 is demanded")
 AGAIN = replace(APPROVED, submission_tx_hash=keccak256(b"another submission"))
@@ -100,6 +105,11 @@ def after(*inputs: TaskInput, is_guarded: bool = True) -> Task:
         ((ASSIGNED, SILENT), True, TaskStatus.ACKNOWLEDGED),
         ((ASSIGNED, REFUSED), True, TaskStatus.CREATED),
         ((ASSIGNED, REFUSED), False, TaskStatus.CREATED),
+        ((ASSIGNED, DECLINED), True, TaskStatus.CREATED),
+        ((ASSIGNED, DECLINED, ASSIGNED, DECLINED_TOO), True, TaskStatus.DECLINED),
+        ((ASSIGNED, DECLINED, ASSIGNED, ALONE, ASSIGNED, LAST), True, TaskStatus.DECLINED),
+        ((ASSIGNED, DECLINED, ASSIGNED, DECLINED_TOO, RETRIED), True, TaskStatus.DECLINED),
+        ((ASSIGNED, ACKNOWLEDGED, DECLINED), True, TaskStatus.ACKNOWLEDGED),
         ((ASSIGNED, TOO_EARLY), True, TaskStatus.ASSIGNED),
         ((ASSIGNED, OVER), True, TaskStatus.CREATED),
         ((ASSIGNED, OVER), False, TaskStatus.ASSIGNED),
