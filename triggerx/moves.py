@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from triggerx.core.canonical import Json
-from triggerx.core.task import FINAL, ReportTaskEnded, Task, TaskInput, TaskStatus, run_changes, transition
+from triggerx.core.task import FINAL, ReportTaskEnded, Task, TaskStatus, run_changes, transition
+from triggerx.core.task_inputs import TaskInput
 from triggerx.events import TaskChanged, TaskEnded
 from triggerx.evm.types import to_hex
 from triggerx.ports.store import Queries

@@ -13,7 +13,7 @@ from triggerx.core.errors import InvalidInput, RecoverableError
 from triggerx.core.followers import chain_follower
 from triggerx.core.job import JobStatus
 from triggerx.core.ledger import NewEntry, Outcome
-from triggerx.core.task import ChainLogMinedAgain
+from triggerx.core.task_inputs import ChainLogMinedAgain
 from triggerx.core.terms import JobTerms
 from triggerx.events import Event, JobChanged, JobCreated
 from triggerx.evm.types import ChainId, Hash32

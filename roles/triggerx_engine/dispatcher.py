@@ -12,18 +12,15 @@ from triggerx.core.errors import InvalidInput, RecoverableError, UnrecoverableEr
 from triggerx.core.job import Job
 from triggerx.core.job_body import encode_body
 from triggerx.core.messages import DECLINED, AssignTask, TaskAnswer
-from triggerx.core.task import (
-    FINAL,
+from triggerx.core.task import FINAL, SignedAssignment, Task, TaskStatus
+from triggerx.core.task_inputs import (
     ClockDeadlinePassed,
     EngineAssigned,
     PeerAcknowledged,
     PeerDeclined,
     PeerRefused,
     PeerSilent,
-    SignedAssignment,
-    Task,
     TaskInput,
-    TaskStatus,
 )
 from triggerx.events import TaskChanged, TaskCreated
 from triggerx.evm.hub import Assignment

@@ -9,7 +9,7 @@ from typing import NoReturn
 from triggerx.core.document import decode_document
 from triggerx.core.errors import InvalidInput, RecoverableError, UnrecoverableError
 from triggerx.core.messages import Heard, TaskPerformed
-from triggerx.core.task import PeerPerformed
+from triggerx.core.task_inputs import PeerPerformed
 from triggerx.evm.types import checksum
 from triggerx.moves import move_task
 from triggerx.ports.store.tasks import AssignmentStatus

@@ -6,32 +6,26 @@ differs leaves the vote to others.
 """
 
 import asyncio
-import json
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from triggerx.core.canonical import Json
-from triggerx.core.computation import Computation, Computed, agree, calldata_from
+from triggerx.core.computation import Computed, agree
 from triggerx.core.document import TaskDocument
 from triggerx.core.errors import InvalidInput, RecoverableError
 from triggerx.core.evidence import moment_of
-from triggerx.core.job import SCRIPT_FUNCTION_DEFAULT, JobBody
+from triggerx.core.job import JobBody
 from triggerx.core.validation import Verdict, action_false, action_unknown, action_unproven
-from triggerx.evm.nesting import shallow_json
 from triggerx.evm.types import Hash32
 from triggerx.ports.scripts import (
-    LANGUAGE_DEFAULT,
     LanguageUnavailable,
-    ScriptCall,
     ScriptFailed,
-    ScriptLimits,
-    ScriptRun,
 )
 from triggerx.role import Services
+from triggerx.triggers.script_action import compute
 
-RUN_S: Final = 2.0  # the engine waits 3 s for its order to be acknowledged
 FAILURES_MAX: Final = 5  # of one task's script; who has no answer by then leaves the vote to others
 AGAIN_S: Final = 5.0  # from one failure to the next attempt
 RUNS_KEPT: Final = 1_024  # tasks of ten minutes at a few a second
@@ -64,10 +58,7 @@ class Computing:
         self._tasks: OrderedDict[Hash32, _Task] = OrderedDict()
 
     async def compute(self, body: JobBody, task_key: Hash32, evidence: Mapping[str, Json], *, moment: int) -> Computed:
-        """Return this keeper's run for the task; raises `NotComputed`.
-
-        The script is told the moment of the evidence, not the present one, so that all run the same.
-        """
+        """Return this keeper's run for the task; raises `NotComputed`."""
         task = self._task_of(task_key)
         async with task.lock:
             is_over = task.fault is not None and task.fault.is_settled
@@ -95,7 +86,9 @@ class Computing:
 
     async def _try(self, task: _Task, body: JobBody, evidence: Mapping[str, Json], moment: int) -> None:
         try:
-            task.computed = await self._run(body, evidence, moment)
+            task.computed = await compute(
+                self._services.scripts, self._services.script_sources, body, evidence, moment=moment
+            )
         except LanguageUnavailable as error:
             task.fault = NotComputed(f"the script cannot be run here: {error}")
         except (InvalidInput, ScriptFailed, RecoverableError) as error:
@@ -104,44 +97,9 @@ class Computing:
             code = f"{error.code}: " if isinstance(error, ScriptFailed) else ""
             task.fault = NotComputed(f"the script failed: {code}{error}", is_settled=task.failures >= FAILURES_MAX)
 
-    async def _run(self, body: JobBody, evidence: Mapping[str, Json], moment: int) -> Computed:
-        action = body.action
-        script = await self._services.script_sources.get(action.script_url)
-        try:
-            run = await self._services.scripts.run(
-                script.content,
-                ScriptCall(
-                    language=action.language or LANGUAGE_DEFAULT,
-                    function=action.computed_by,
-                    offered={"trigger": dict(evidence)},
-                    now=moment,
-                    limits=ScriptLimits(time_s=RUN_S),
-                ),
-            )
-        except ScriptFailed as error:
-            if error.code != "function" or action.script_function:
-                raise
-            run = ScriptRun(value=_printed(error), output=error.output, requests=error.requests)
-        return Computed(
-            calldata=calldata_from(body, run.value),
-            computation=Computation(script_sha256=script.sha256, requests=run.requests),
-        )
-
     def _task_of(self, task_key: Hash32) -> _Task:
         task = self._tasks.setdefault(task_key, _Task())
         self._tasks.move_to_end(task_key)
         while len(self._tasks) > RUNS_KEPT:
             self._tasks.popitem(last=False)
         return task
-
-
-def _printed(failed: ScriptFailed) -> Json:
-    """Return the JSON that a script without a function printed as its last line, as the published examples do."""
-    lines = failed.output.strip().splitlines()
-    if not lines:
-        raise ScriptFailed("function", f"the script has no function {SCRIPT_FUNCTION_DEFAULT!r}, and printed nothing")
-    try:
-        value: Json = json.loads(shallow_json(lines[-1].encode()))
-    except (ValueError, RecursionError) as error:
-        raise ScriptFailed("value", "the last line that the script printed is not JSON") from error
-    return value

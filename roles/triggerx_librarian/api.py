@@ -19,12 +19,14 @@ from triggerx_librarian.keepers import Keepers
 from triggerx_librarian.postings import Postings
 from triggerx_librarian.replays import Replays
 from triggerx_librarian.runs import Runs
+from triggerx_librarian.scripts import Scripts
 from triggerx_librarian.task_json import TaskRows
 from triggerx_librarian.tasks import Tasks
 from triggerx_librarian.users import Users
 
 READ: Final = Policy(scope=Scope.READ)
 OWN: Final = Policy(scope=Scope.READ, ownership=Ownership.KEY)
+WRITE: Final = Policy(scope=Scope.WRITE)
 WRITE_JOB: Final = Policy(scope=Scope.WRITE, ownership=Ownership.OWNER)
 ADMIN: Final = Policy(scope=Scope.ADMIN)
 
@@ -41,6 +43,7 @@ def routes(services: Services, *, registry_wait_s: float, explorer_url: str) -> 
         *_job_routes(services),
         *_replay_routes(Replays(services)),
         *_task_routes(Tasks(services, rows), DeadLetters(services, rows)),
+        Route("POST", "/api/scripts", Scripts(services).publish, WRITE),
         Route("GET", "/api/keepers/all", keepers.every, PUBLIC),
         Route("GET", "/api/keepers/performers", keepers.performers, PUBLIC),
         Route("GET", "/api/keepers/{keeper_id}", keepers.one, PUBLIC),

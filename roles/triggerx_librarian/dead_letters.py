@@ -6,7 +6,8 @@ from aiohttp import web
 
 from triggerx.core.errors import NotFound
 from triggerx.core.job import Job
-from triggerx.core.task import DEAD, OwnerRetried, Task
+from triggerx.core.task import DEAD, Task
+from triggerx.core.task_inputs import OwnerRetried
 from triggerx.evm.contracts import TaskExecutionHub
 from triggerx.evm.types import Address
 from triggerx.http.json import json_response

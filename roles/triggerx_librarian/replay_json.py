@@ -57,7 +57,6 @@ def audit_json(audit: JobAudit) -> dict[str, object]:
 
 def _trial_json(trial: Trial, job_id: JobId) -> dict[str, object]:
     occurrence, ruling, call = trial.occurrence, trial.ruling, trial.call
-    is_fired = ruling.outcome is Outcome.FIRED
     return {
         "block": trial.block,
         "moment": occurrence.moment,
@@ -69,7 +68,8 @@ def _trial_json(trial: Trial, job_id: JobId) -> dict[str, object]:
         "detail": ruling.detail,
         "call_succeeded": None if call is None else call.is_success,
         "revert_reason": "" if call is None else call.revert_reason,
-        "gas": trial.gas if is_fired else 0,
+        "script": trial.script,
+        "gas": trial.gas if trial.is_sent else 0,
         "cost_wei": str(trial.cost_wei),
     }
 

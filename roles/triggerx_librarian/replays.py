@@ -16,7 +16,7 @@ from triggerx.http.json import json_response, read_json
 from triggerx.role import Services
 from triggerx.triggers.audit import JobAudit, audit_job
 from triggerx.triggers.occurrence import trigger_chain
-from triggerx.triggers.simulation import simulate
+from triggerx.triggers.simulation import World, simulate
 from triggerx_librarian.parameters import job_id_in, object_of
 from triggerx_librarian.registry import chain_of
 from triggerx_librarian.replay_json import audit_json, simulation_json
@@ -46,9 +46,13 @@ class Replays:
             body = await self._body(object_of(asked.get("job"), "job"), first)
             found = await simulate(
                 body,
-                network=services.network,
-                chains=services.chains,
-                conditions=services.store.conditions,
+                World(
+                    network=services.network,
+                    chains=services.chains,
+                    conditions=services.store.conditions,
+                    scripts=services.scripts,
+                    script_sources=services.script_sources,
+                ),
                 first=first,
                 last=last,
             )

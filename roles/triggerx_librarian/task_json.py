@@ -1,9 +1,13 @@
 """Tasks in the rows that the published SDK reads, with what the chain proves of each."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
+from triggerx.core.document import decode_document
+from triggerx.core.errors import InvalidInput
 from triggerx.core.job import Job, JobId
+from triggerx.core.job_body import STATIC_DEFINITIONS, target_function
 from triggerx.core.task import Task
+from triggerx.evm.abi import DecodeError, argument_texts
 from triggerx.evm.types import Address, checksum, to_hex
 from triggerx.ports.store import Store
 from triggerx_librarian.formats import iso, iso_ms, optional_hex
@@ -27,9 +31,24 @@ class TaskRows:
             keeper = await self._store.keepers.by_address(address)
             if keeper is not None:
                 performers[address] = keeper.keeper_id
-        return [self._row(task, jobs[task.job_id], performers) for task in rows]
+        arguments = [await self._arguments(task, jobs[task.job_id]) for task in rows]
+        return [self._row(task, given, performers) for task, given in zip(rows, arguments, strict=True)]
 
-    def _row(self, task: Task, job: Job | None, performers: Mapping[Address, int]) -> dict[str, object]:
+    async def _arguments(self, task: Task, job: Job | None) -> Sequence[str]:
+        """The action's arguments: those of the body, or what a script computed, once the document of it is here."""
+        if job is None:
+            return ()
+        if task.task_definition_id in STATIC_DEFINITIONS or task.action_data_cid is None:
+            return job.body.action.arguments
+        content = await self._store.documents.get(task.action_data_cid)
+        if content is None:
+            return ()
+        try:
+            return argument_texts(target_function(job.body), decode_document(content).action.data)
+        except (DecodeError, InvalidInput):  # a document that was refused, or of another version of the job
+            return ()
+
+    def _row(self, task: Task, arguments: Sequence[str], performers: Mapping[Address, int]) -> dict[str, object]:
         performer = task.task_performer
         execution_tx_hash = optional_hex(task.execution_tx_hash)
         has_link = bool(self._explorer_url and execution_tx_hash)
@@ -57,7 +76,7 @@ class TaskRows:
             "task_status": task.status.value,
             "task_error": task.task_error,
             "attempt": task.attempt,
-            "converted_arguments": [] if job is None else list(job.body.action.arguments),
+            "converted_arguments": list(arguments),
             "created_at": iso(task.created_at),
             "fired_at": iso_ms(task.fired_at_ms),
             "executed_at": iso_ms(task.executed_at_ms),

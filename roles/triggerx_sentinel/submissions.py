@@ -9,7 +9,8 @@ from triggerx.core.document import decode_document
 from triggerx.core.errors import InvalidInput, RecoverableError
 from triggerx.core.job import JobId
 from triggerx.core.quorum import security_of, shortfall
-from triggerx.core.task import FINAL, ChainTaskDecided, Task, transition
+from triggerx.core.task import FINAL, Task, transition
+from triggerx.core.task_inputs import ChainTaskDecided
 from triggerx.events import Event, TaskChanged, TaskEnded
 from triggerx.evm.contracts import AttestationCenter
 from triggerx.evm.types import Address, Hash32, Wei, checksum, to_hex

@@ -180,3 +180,42 @@ async def test_jobs_when_events_conditions_and_a_hand_make_them_fire_then_all_is
         (seen, *_) = (await person.asks("jobs", "simulate", event, "--from", "1", "--to", head))["firings"]
         assert seen["call_succeeded"] is True
         assert "the ledger is complete" in await person.types("audit", "--from", "1", "--to", head)
+
+
+ARGUMENTS = ("--now", "1700000000", "--argument", 'trigger={"kind": "time"}')
+SCRIPT = """
+def main(now, trigger):
+    if trigger["kind"] == "event":
+        return [trigger["ordinal"] + 40]
+    if now % 2:
+        return None
+    return [30]
+"""
+
+
+async def test_jobs_when_a_script_computes_their_arguments_then_every_keeper_runs_it_and_agrees(tmp_path: Path) -> None:
+    async with development_network(tmp_path) as person:
+        file = person.folder / "amounts.py"
+        file.write_text(SCRIPT)
+        assert "[30]" in await person.types("script", "run", str(file), "--function", "main", *ARGUMENTS)
+        url = (await person.asks("script", "publish", str(file)))["url"]
+        computed = {"arguments": [], "dynamic_arguments_script_url": url}
+        event = person.file(
+            "on event",
+            task_definition_id=4,
+            trigger_chain_id="31337",
+            trigger_contract_address=person.document()["contracts"]["example_target"],
+            trigger_event="Incremented(address indexed caller, uint256 amount, uint256 total, uint256 value)",
+            event_filters=[{"name": "amount", "value": "30"}],
+            **computed,
+        )
+        on_event = await person.creates(event)
+        every = {"schedule_type": "interval", "time_interval": 3}
+        by_time = await person.creates(person.file("by time", task_definition_id=2, **every, **computed))
+        for job, arguments in ((by_time, ["30"]), (on_event, ["40"])):
+            attested = [task for task in await person.attested(job, 1) if task["task_status"] == "attested"]
+            assert {task["is_guarded"] for task in attested} == {True}
+            assert [task["converted_arguments"] for task in attested] == [arguments] * len(attested)
+        declined = [task for task in await person.asks("tasks", "list", by_time) if task["task_status"] == "declined"]
+        assert declined
+        assert "its script had nothing to do" in await person.types("jobs", "why", by_time)

@@ -7,7 +7,8 @@ import pytest
 
 from tests.roles.scene import Node, Scene, open_scene
 from tests.unit.core.sample import CHAIN, DUE, KEEPERS, job_body
-from triggerx.core.task import FINAL, EngineAssigned, PeerAcknowledged, Task, TaskStatus
+from triggerx.core.task import FINAL, Task, TaskStatus
+from triggerx.core.task_inputs import EngineAssigned, PeerAcknowledged
 from triggerx.events import TaskChanged, TaskEnded
 from triggerx.evm.hub import Firing, task_key
 from triggerx.moves import fail_task, move_task

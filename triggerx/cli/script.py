@@ -1,4 +1,4 @@
-"""The command about users' scripts: `triggerx script run`."""
+"""The commands about users' scripts: `triggerx script run` and `publish`."""
 
 # ruff: noqa: PLC0415 - a command imports what it needs when it runs, so that --help answers at once
 
@@ -7,14 +7,10 @@ from typing import Annotated
 
 import typer
 
+from triggerx.cli.network import ApiKeyFile, ApiUrl, AsJson, place
 from triggerx.cli.run import ConfigDir, ConfigFile, DataDir, NetworkName
 
-app = typer.Typer(help="Try out a job's script.", no_args_is_help=True)
-
-
-@app.callback()
-def script() -> None:
-    """Keep `run` a word of its own, beside those that follow."""
+app = typer.Typer(help="Try out a job's script, and publish it.", no_args_is_help=True)
 
 
 @app.command("run", short_help="Run a function of a script, as a node would.")
@@ -43,3 +39,21 @@ def run(  # noqa: PLR0913 - each argument is an option of the command
     order = ScriptOrder.of(file, function=function, language=language, arguments=argument or (), now=now)
     source = ConfigSource(config_file=config, config_dir=config_dir, network=network, data_dir=data_dir)
     run_script(source, order, is_json=as_json)
+
+
+@app.command("publish", short_help="Have the network keep a script, and print its URL.")
+def publish(
+    *,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The script.")],
+    as_json: AsJson = False,
+    api: ApiUrl = None,
+    api_key_file: ApiKeyFile = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Have the network keep a script by its content, and print the URL that a job's file names it by.
+
+    What is published cannot be changed or taken back; the same script has the same URL.
+    """
+    from triggerx.node.remote.scripts import publish_script
+
+    publish_script(place(api=api, api_key_file=api_key_file, data_dir=data_dir), file, is_json=as_json)

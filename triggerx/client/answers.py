@@ -22,6 +22,12 @@ class Problem(msgspec.Struct):
     field: str | None = None
 
 
+class PublishedScript(msgspec.Struct):
+    """A script that is kept: the URL that a job's body takes."""
+
+    url: str
+
+
 class TriggerData(msgspec.Struct):
     """Of `time_job_data`, `event_job_data` or `condition_job_data`: the action, and what the registry binds of it."""
 
@@ -114,7 +120,10 @@ class Why(msgspec.Struct):
 
 
 class Trial(msgspec.Struct):
-    """One occurrence in the past, and what would have become of it; `call_succeeded` None where nobody knows."""
+    """One occurrence in the past, and what would have become of it; `call_succeeded` None where nobody knows.
+
+    `script` says why the job's script gave no arguments.
+    """
 
     block: int
     moment: int
@@ -125,6 +134,7 @@ class Trial(msgspec.Struct):
     revert_reason: str
     gas: int
     cost_wei: str
+    script: str = ""
 
 
 class Simulation(msgspec.Struct):

@@ -87,6 +87,10 @@ class Api:
         """POST /api/jobs: hand in one job that is on chain; the same body again changes nothing."""
         return await self._typed(answers.Posted, "POST", "/api/jobs", body=body)
 
+    async def publish_script(self, source: str) -> Answer[answers.PublishedScript]:
+        """POST /api/scripts: have a script kept by its content."""
+        return await self._typed(answers.PublishedScript, "POST", "/api/scripts", body={"source": source})
+
     async def jobs_of_key(self) -> Answer[answers.JobList]:
         """GET /api/jobs/by-apikey: the jobs that belong to this key."""
         return await self._typed(answers.JobList, "GET", "/api/jobs/by-apikey")

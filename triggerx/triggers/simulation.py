@@ -13,25 +13,28 @@ from typing import Final
 from triggerx.core.admission import Surroundings, admit
 from triggerx.core.budget import budget_of, gas_of_run, ordinary_gas, run_cost
 from triggerx.core.errors import InvalidInput
-from triggerx.core.evidence import ConditionEvidence, EventEvidence
-from triggerx.core.job import ConditionTrigger, JobBody, JobStatus
+from triggerx.core.evidence import ConditionEvidence, EventEvidence, dump_evidence
+from triggerx.core.job import ConditionTrigger, JobBody, JobStatus, TaskDefinition
 from triggerx.core.job_body import STATIC_DEFINITIONS, static_calldata
 from triggerx.core.ledger import Outcome, Reason, Ruling
 from triggerx.core.network import Network
 from triggerx.core.terms import DAY_S, JobTerms
 from triggerx.evm.types import Address, ChainId, Wei
 from triggerx.ports.chain import Block, CallReverted, Chain
+from triggerx.ports.scripts import LanguageUnavailable, ScriptFailed, Scripts, ScriptSources, ScriptUnavailable
 from triggerx.ports.store.ledger import Conditions
 from triggerx.triggers.block_logs import blocks_of
 from triggerx.triggers.block_values import is_on_chain
 from triggerx.triggers.occurrence import Frame, Occurrence, frame_of, trigger_chain
 from triggerx.triggers.replay import Span, recorded_values, replay, span_of
+from triggerx.triggers.script_action import compute
 from triggerx.triggers.sources import StaticSource, name_of, source_of
 
 BLOCKS_MAX: Final = 100_000  # two weeks of a chain of 12 s a block
 READ_BLOCKS_MAX: Final = 10_000  # where every block is read: each costs the node two questions
 OCCURRENCES_MAX: Final = 1_000  # each costs the node two executions, and a line of the answer
 CALLS_AT_ONCE: Final = 32
+SCRIPTS_MAX: Final = 64  # each may take its two seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,15 +51,22 @@ class Trial:
     """One occurrence, and what would have become of it; `block` is the action chain's.
 
     `call` is None where the occurrence would not have fired, or the call cannot be known; then `gas` is that of an
-    ordinary run. `cost_wei` is 0 where it would not have fired.
+    ordinary run. `script` says why a job's script gave no arguments, empty where it did. `cost_wei` is 0 where nothing
+    would have been sent.
     """
 
     occurrence: Occurrence
     block: int
     ruling: Ruling
     call: Call | None
+    script: str
     gas: int
     cost_wei: Wei
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether a keeper would have sent something."""
+        return self.ruling.outcome is Outcome.FIRED and (self.call is not None or not self.script)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,27 +86,32 @@ class Simulation:
         return Wei(sum(trial.cost_wei for trial in self.trials))
 
 
-async def simulate(
-    body: JobBody,
-    *,
-    network: Network,
-    chains: Mapping[ChainId, Chain],
-    conditions: Conditions,
-    first: int,
-    last: int,
-) -> Simulation:
-    """Run a job against the blocks `first` to `last` of its trigger's chain.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What a simulation asks: chains, the recorded values of sources that lie off chain, and the sandbox."""
+
+    network: Network
+    chains: Mapping[ChainId, Chain]
+    conditions: Conditions
+    scripts: Scripts
+    script_sources: ScriptSources
+
+
+async def simulate(body: JobBody, world: World, *, first: int, last: int) -> Simulation:
+    """Run a job against the blocks `first` to `last` of its trigger's chain; its script runs now, told the moment then.
 
     Raises `InvalidInput` naming what must change: a span that is too long or too busy, a source without a past, a chain
     that is not of this node; `RecoverableError` when a chain is away or keeps no states so old.
     """
-    action_chain = network.action_chains.get(body.action.chain_id)
+    action_chain = world.network.action_chains.get(body.action.chain_id)
     if action_chain is None:
-        raise InvalidInput("target_chain_id", f"chain {body.action.chain_id} is not part of network {network.name}")
-    chain, acting = _chain(chains, trigger_chain(body)), _chain(chains, body.action.chain_id)
+        raise InvalidInput(
+            "target_chain_id", f"chain {body.action.chain_id} is not part of network {world.network.name}"
+        )
+    chain, acting = _chain(world.chains, trigger_chain(body)), _chain(world.chains, body.action.chain_id)
     _demand_short(body, first, last)
     span = await span_of(chain, first=first, last=last)
-    records = await _records(body, conditions, span)
+    records = await _records(body, world.conditions, span)
     occurrences: list[Occurrence] = []
     async for occurrence in replay(body, chain, span, conditions=records):
         occurrences.append(occurrence)
@@ -107,7 +122,7 @@ async def simulate(
                 "end the simulation earlier, or fire less often",
             )
     price = await acting.gas_price()
-    course = _Course(body, acting, action_chain.task_execution_hub, price)
+    course = _Course(body, acting, action_chain.task_execution_hub, price, _Arguments(body, world))
     if acting.chain_id == chain.chain_id:
         course.know(span)
     return Simulation(
@@ -120,15 +135,43 @@ async def simulate(
     )
 
 
+class _Arguments:
+    """The calldata of each occurrence: the body's, or what its script computes."""
+
+    def __init__(self, body: JobBody, world: World) -> None:
+        self._body = body
+        self._world = world
+        self._static = static_calldata(body) if body.task_definition_id in STATIC_DEFINITIONS else None
+        self._left = SCRIPTS_MAX
+
+    async def of(self, occurrence: Occurrence) -> tuple[bytes | None, str]:
+        """Return the calldata, or None and why there is none."""
+        if self._static is not None:
+            return self._static, ""
+        if self._body.task_definition_id is TaskDefinition.CUSTOM_SCRIPT:
+            return None, "not run: the script says the whole call"
+        if not self._left:
+            return None, f"not run: the first {SCRIPTS_MAX} were"
+        self._left -= 1
+        evidence, world = dump_evidence(occurrence.evidence), self._world
+        try:
+            done = await compute(world.scripts, world.script_sources, self._body, evidence, moment=occurrence.moment)
+        except ScriptFailed as error:
+            return None, f"failed: {error.code}: {error}"
+        except (InvalidInput, LanguageUnavailable, ScriptUnavailable) as error:
+            return None, f"failed: {error}"
+        return done.calldata, "declined" if done.calldata is None else ""
+
+
 class _Course:
     """The occurrences one after the other, with the usage that the job would have had."""
 
-    def __init__(self, body: JobBody, chain: Chain, hub: Address, price: Wei) -> None:
+    def __init__(self, body: JobBody, chain: Chain, hub: Address, price: Wei, arguments: _Arguments) -> None:
         self._body = body
         self._chain = chain
         self._hub = hub
         self._price = price
-        self._calldata = static_calldata(body) if body.task_definition_id in STATIC_DEFINITIONS else None
+        self._arguments = arguments
         self._terms = _first_terms(body, frame_of(body))
         self._blocks: dict[int, Block] = {}
 
@@ -143,22 +186,33 @@ class _Course:
         for start in range(0, len(occurrences), CALLS_AT_ONCE):
             some = occurrences[start : start + CALLS_AT_ONCE]
             blocks = await asyncio.gather(*map(self._block, some))  # asked together, they share requests
-            calls: Sequence[Call | None] = [None] * len(some)
-            if self._calldata is not None and self._rule(some[0]).outcome is not Outcome.SKIPPED:
-                calls = await asyncio.gather(*(self._call(self._calldata, block) for block in blocks))
-            trials += [self._try(*one) for one in zip(some, blocks, calls, strict=True)]
+            is_tried = self._rule(some[0]).outcome is not Outcome.SKIPPED
+            arguments = [await self._arguments.of(each) if is_tried else (None, "") for each in some]
+            calls = await asyncio.gather(
+                *(self._call(calldata, block) for (calldata, _), block in zip(arguments, blocks, strict=True))
+            )
+            scripts = [script for _, script in arguments]
+            trials += [self._try(*one) for one in zip(some, blocks, calls, scripts, strict=True)]
         return trials
 
-    def _try(self, occurrence: Occurrence, block: int, call: Call | None) -> Trial:
+    def _try(self, occurrence: Occurrence, block: int, call: Call | None, script: str) -> Trial:
         ruling = self._rule(occurrence)
         is_guarded = self._body.is_guarded
         inner = None if call is None else call.gas
         gas = ordinary_gas(is_guarded=is_guarded) if inner is None else gas_of_run(inner, is_guarded=is_guarded)
-        if ruling.outcome is not Outcome.FIRED:
-            return Trial(occurrence=occurrence, block=block, ruling=ruling, call=None, gas=gas, cost_wei=Wei(0))
-        cost = run_cost(gas, self._price, self._body.priority)
-        self._count(occurrence.moment, gas, cost)
-        return Trial(occurrence=occurrence, block=block, ruling=ruling, call=call, gas=gas, cost_wei=cost)
+        is_fired, cost = ruling.outcome is Outcome.FIRED, Wei(0)
+        if is_fired and (call is not None or not script):
+            cost = run_cost(gas, self._price, self._body.priority)
+            self._count(occurrence.moment, gas, cost)
+        return Trial(
+            occurrence=occurrence,
+            block=block,
+            ruling=ruling,
+            call=call if is_fired else None,
+            script=script if is_fired else "",
+            gas=gas,
+            cost_wei=cost,
+        )
 
     def _rule(self, occurrence: Occurrence) -> Ruling:
         if occurrence.reason is not Reason.NONE:
@@ -206,7 +260,9 @@ class _Course:
                 high = middle
         return low
 
-    async def _call(self, calldata: bytes, block: int) -> Call:
+    async def _call(self, calldata: bytes | None, block: int) -> Call | None:
+        if calldata is None:
+            return None
         target = self._body.action.target
         try:
             _, gas = await asyncio.gather(
@@ -264,7 +320,7 @@ def _assumptions(body: JobBody, price: Wei, *, has_records: bool) -> tuple[str, 
         "the deposit is large enough, the mandate valid, and every run over before the next begins",
     ]
     if body.task_definition_id not in STATIC_DEFINITIONS:
-        found.append("the arguments are computed by a script when the job runs: the calls were not tried")
+        found.append("the script ran now, and what it fetched is of today; it was told each firing's own moment")
     if has_records:
         found.append("the source lies off chain: only the values that this node has recorded of it were looked at")
     return tuple(found)

@@ -15,7 +15,8 @@ from triggerx.core.network import Network
 from triggerx.evm.abi import Event
 from triggerx.evm.registry import pack_job_id
 from triggerx.evm.types import Address, ChainId, from_hex, to_hex
-from triggerx.triggers.simulation import Simulation, simulate
+from triggerx.ports.scripts import NoScripts, NoScriptSources
+from triggerx.triggers.simulation import Simulation, World, simulate
 
 PINGED = Event.parse("Pinged()")
 HEIGHT = "4360005260206000f3"  # returns the number of its block
@@ -56,9 +57,13 @@ async def simulated(course: RealCourse, path: Path, trigger: Trigger, target: Ad
     async with temporary_store(path) as store:
         return await simulate(
             body,
-            network=network_of(chain),
-            chains={chain_id: chain},
-            conditions=store.conditions,
+            World(
+                network=network_of(chain),
+                chains={chain_id: chain},
+                conditions=store.conditions,
+                scripts=NoScripts(),
+                script_sources=NoScriptSources(),
+            ),
             first=0,
             last=head.number,
         )

@@ -26,7 +26,8 @@ from tests.roles.engine.staging import (
 from tests.roles.scene import ENGINE_PEER, running
 from tests.unit.core.sample import CHAIN, DUE, ENGINE, HUB, NETWORK, job_body
 from triggerx.core.job import JobBody
-from triggerx.core.task import OwnerRetried, Task, TaskStatus
+from triggerx.core.task import Task, TaskStatus
+from triggerx.core.task_inputs import OwnerRetried
 from triggerx.core.validation import signer_of
 from triggerx.events import TaskChanged
 from triggerx.evm.hub import assignment_digest

@@ -16,7 +16,8 @@ from triggerx.core.evidence import EventEvidence, dump_evidence, firing_of, pars
 from triggerx.core.job import JobBody
 from triggerx.core.ledger import LedgerEntry, Outcome, Reason
 from triggerx.core.messages import AssignTask, Heard, Reply
-from triggerx.core.task import PeerPerformed, Task, TaskStatus
+from triggerx.core.task import Task, TaskStatus
+from triggerx.core.task_inputs import PeerPerformed
 from triggerx.core.terms import JobTerms
 from triggerx.evm.hub import task_key
 from triggerx.evm.types import ZERO_HASH, Hash32

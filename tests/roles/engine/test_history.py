@@ -9,8 +9,9 @@ import pytest
 from tests.roles.engine.history import TRIGGERS, Course, live, open_course
 from triggerx.core.ledger import LedgerEntry, Outcome, Reason
 from triggerx.evm.types import Hash32
+from triggerx.ports.scripts import NoScripts, NoScriptSources
 from triggerx.triggers.ledger_check import Bounds
-from triggerx.triggers.simulation import simulate
+from triggerx.triggers.simulation import World, simulate
 
 FRAMES_S = {"time": 90, "event at once": 500, "event confirmed": 60, "edge": 70, "level": 500}
 
@@ -30,9 +31,13 @@ async def replayed(course: Course, name: str, last: int) -> set[Hash32]:
     services, job = course.services, course.jobs[name]
     found = await simulate(
         job.body,
-        network=services.network,
-        chains=services.chains,
-        conditions=services.store.conditions,
+        World(
+            network=services.network,
+            chains=services.chains,
+            conditions=services.store.conditions,
+            scripts=NoScripts(),
+            script_sources=NoScriptSources(),
+        ),
         first=0,
         last=last,
     )

@@ -9,7 +9,8 @@ from tests.roles.keeper.acts import announce, announcement, document_of, execute
 from tests.roles.scene import Node, Scene, open_scene, running
 from tests.unit.core.sample import DUE, OTHER_HASH
 from triggerx.core.document import TaskDocument, encode_document
-from triggerx.core.task import EngineAssigned, SignedAssignment, Task, TaskStatus
+from triggerx.core.task import SignedAssignment, Task, TaskStatus
+from triggerx.core.task_inputs import EngineAssigned
 from triggerx.events import TaskChanged
 from triggerx.moves import move_task
 from triggerx.ports.store.tasks import AssignmentStatus, NewTask

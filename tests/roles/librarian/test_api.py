@@ -10,7 +10,8 @@ from tests.roles.librarian.desk import NOW, OWNER, STRANGER, job, open_desk
 from triggerx.core.errors import RecoverableError
 from triggerx.core.job import JobId, TaskDefinition
 from triggerx.core.keeper import CheckIn
-from triggerx.core.task import EngineAssigned, transition
+from triggerx.core.task import transition
+from triggerx.core.task_inputs import EngineAssigned
 from triggerx.evm.hub import Firing, task_key
 from triggerx.evm.types import Address, checksum
 from triggerx.http.auth import digest_of, issue_key

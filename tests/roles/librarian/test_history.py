@@ -9,7 +9,8 @@ from tests.roles.librarian.desk import CHAIN, NOW, OWNER, Desk, condition_job, e
 from triggerx.core.evidence import ConditionEvidence, EventEvidence, Evidence, TimeEvidence, firing_of
 from triggerx.core.job import ConditionTrigger, TaskDefinition
 from triggerx.core.ledger import NewEntry, Outcome, Reason
-from triggerx.core.task import EngineAssigned, SignedAssignment, TaskStatus, transition
+from triggerx.core.task import SignedAssignment, TaskStatus, transition
+from triggerx.core.task_inputs import EngineAssigned
 from triggerx.evm.hub import Assignment, task_key
 from triggerx.evm.keccak import Hash32
 from triggerx.evm.types import ZERO_HASH, Address, checksum, to_hex

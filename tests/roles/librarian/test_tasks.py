@@ -7,7 +7,8 @@ import pytest
 
 from tests.roles.librarian.desk import CHAIN, HUB, NOW, OWNER, STRANGER, Desk, id_of, job, open_desk
 from triggerx.core.job import JobId, TaskDefinition
-from triggerx.core.task import EngineAssigned, PeerRefused, RunChange, Task, TaskStatus, transition
+from triggerx.core.task import RunChange, Task, TaskStatus, transition
+from triggerx.core.task_inputs import EngineAssigned, PeerRefused
 from triggerx.events import TaskChanged
 from triggerx.evm.contracts import TaskExecutionHub
 from triggerx.evm.hub import Firing, task_key

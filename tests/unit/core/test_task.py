@@ -12,6 +12,16 @@ from triggerx.core.task import (
     DEAD,
     FINAL,
     AssignNextPerformer,
+    ReportTaskEnded,
+    RunChange,
+    Step,
+    Task,
+    TaskId,
+    TaskStatus,
+    run_changes,
+    transition,
+)
+from triggerx.core.task_inputs import (
     ChainLogMinedAgain,
     ChainTaskDecided,
     ClockDeadlinePassed,
@@ -22,15 +32,7 @@ from triggerx.core.task import (
     PeerPerformed,
     PeerRefused,
     PeerSilent,
-    ReportTaskEnded,
-    RunChange,
-    Step,
-    Task,
-    TaskId,
     TaskInput,
-    TaskStatus,
-    run_changes,
-    transition,
 )
 from triggerx.evm.keccak import keccak256
 

@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from tests.fakes.chain import FakeChain
 from tests.fakes.mining import log_of, mine_transaction, transaction
+from tests.fakes.scripts import FakeScripts, FakeScriptSources
 from tests.fakes.store import temporary_store
 from tests.unit.core.sample import (
     BALANCE_ABOVE_100,
@@ -22,20 +23,23 @@ from tests.unit.core.sample import (
     TARGET,
     TOKEN,
     job_body,
+    scripted,
 )
 from triggerx.core.budget import FEE_PERCENT, GUARD_GAS, ordinary_gas
-from triggerx.core.errors import InvalidInput
-from triggerx.core.evidence import ConditionEvidence, EventEvidence
-from triggerx.core.job import ConditionMode, ConditionTrigger, JobBody, Limits, TaskDefinition
+from triggerx.core.canonical import Json
+from triggerx.core.errors import InvalidInput, TriggerxError
+from triggerx.core.evidence import ConditionEvidence, EventEvidence, dump_evidence
+from triggerx.core.job import ConditionMode, ConditionTrigger, JobBody, Limits
 from triggerx.core.ledger import Outcome, Reason
 from triggerx.evm.abi import Event, Function
 from triggerx.evm.keccak import keccak256
 from triggerx.evm.types import Address, ChainId, Wei
 from triggerx.ports.chain import CallReverted
+from triggerx.ports.scripts import LanguageUnavailable, ScriptFailed
 from triggerx.ports.store import Store
 from triggerx.ports.store.ledger import Observation
 from triggerx.triggers import simulation
-from triggerx.triggers.simulation import BLOCKS_MAX, Simulation, simulate
+from triggerx.triggers.simulation import BLOCKS_MAX, SCRIPTS_MAX, Simulation, World, simulate
 from triggerx.triggers.sources import name_of, source_of
 
 PRICE = 10**9
@@ -54,14 +58,19 @@ class Bench:
 
     chain: FakeChain
     store: Store
+    scripts: FakeScripts = field(default_factory=FakeScripts)
 
     async def run(self, body: JobBody, *, first: int = 0, last: int | None = None) -> Simulation:
         """Simulate up to the newest block."""
         return await simulate(
             body,
-            network=NETWORK,
-            chains={CHAIN: self.chain},
-            conditions=self.store.conditions,
+            World(
+                network=NETWORK,
+                chains={CHAIN: self.chain},
+                conditions=self.store.conditions,
+                scripts=self.scripts,
+                script_sources=FakeScriptSources(),
+            ),
             first=first,
             last=(await self.chain.head()).number if last is None else last,
         )
@@ -189,16 +198,50 @@ async def test_simulate_when_the_call_would_revert_then_says_why_and_costs_an_or
         assert trial.cost_wei == cost_of(ordinary_gas(is_guarded=True))
 
 
-async def test_simulate_when_a_script_computes_the_arguments_then_the_call_is_not_tried_and_says_so(
-    tmp_path: Path,
+@pytest.mark.parametrize(
+    ("value", "failure", "script"),
+    [
+        ([9], None, ""),
+        (None, None, "declined"),
+        (
+            ["x"],
+            None,
+            "failed: arguments[0]: expected uint256, an integer from 0 to 2^256-1, decimal or 0x hexadecimal",
+        ),
+        (None, ScriptFailed("time", "took longer than 2 s"), "failed: time: took longer than 2 s"),
+        (None, LanguageUnavailable("no sandbox"), "failed: no sandbox"),
+    ],
+)
+async def test_simulate_when_a_script_computes_the_arguments_then_it_is_run_and_its_call_tried(
+    tmp_path: Path, value: Json, failure: TriggerxError | None, script: str
 ) -> None:
+    tried: list[int] = []
+
+    def note(amount: int) -> tuple[()]:
+        tried.append(amount)
+        return ()
+
     async with open_bench(tmp_path) as bench:
+        bench.scripts.value, bench.scripts.failure = value, failure
+        bench.chain.answer(TARGET, INCREMENT, note)
         await bench.chain.mine(12)
-        action = replace(job_body().action, arguments=(), script_url="https://scripts.example/a.py", language="python")
-        body = replace(job_body(), task_definition_id=TaskDefinition.TIME_DYNAMIC, action=action)
-        found = await bench.run(body)
-        assert [trial.call for trial in found.trials] == [None]
-        assert found.assumptions[-1].endswith("the calls were not tried")
+        found = await bench.run(scripted(job_body()))
+        (trial,) = found.trials
+        assert (trial.script, set(tried)) == (script, set() if script else {9})
+        assert (trial.is_sent, trial.cost_wei > 0) == (not script, not script)
+        (call,) = [call for _, call in bench.scripts.runs]
+        assert call.offered == {"trigger": dump_evidence(trial.occurrence.evidence)}
+        assert call.now == trial.occurrence.moment
+        assert "the script ran now" in " ".join(found.assumptions)
+
+
+async def test_simulate_when_there_are_many_occurrences_then_only_the_first_run_the_script(tmp_path: Path) -> None:
+    async with open_bench(tmp_path) as bench:
+        await bench.chain.mine(10 * SCRIPTS_MAX + 30)
+        body = replace(scripted(job_body()), time_frame_s=10**6)
+        trials = (await bench.run(body)).trials
+        assert len(bench.scripts.runs) == SCRIPTS_MAX
+        assert trials[-1].script == f"not run: the first {SCRIPTS_MAX} were"
 
 
 async def test_simulate_when_nothing_is_known_of_a_source_off_chain_then_says_what_to_do(tmp_path: Path) -> None:

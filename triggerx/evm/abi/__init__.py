@@ -6,13 +6,14 @@ Written here because the usual package takes 330 ms to import; it stays the orac
 from triggerx.evm.abi.codec import DecodeError, decode, encode
 from triggerx.evm.abi.interface import Event, Function
 from triggerx.evm.abi.revert import decode_revert
-from triggerx.evm.abi.text import ArgumentError, encode_arguments, function_from_abi
+from triggerx.evm.abi.text import ArgumentError, argument_texts, encode_arguments, function_from_abi
 
 __all__ = [
     "ArgumentError",
     "DecodeError",
     "Event",
     "Function",
+    "argument_texts",
     "decode",
     "decode_revert",
     "encode",

@@ -14,7 +14,7 @@ from triggerx.evm.abi.codec import encode_type, integer_bounds
 from triggerx.evm.abi.interface import Function
 from triggerx.evm.abi.types import AbiType, Array, Elementary, Parameter, Tuple, parse_type, tuple_of
 from triggerx.evm.nesting import shallow_json
-from triggerx.evm.types import bound_text, from_hex, parse_address
+from triggerx.evm.types import Address, bound_text, checksum, from_hex, parse_address, to_hex
 
 ARGUMENT_CHARS_MAX: Final = 131_072  # 64 KiB as hexadecimal; a transaction of more is refused by most nodes
 ABI_CHARS_MAX: Final = 2_000_000  # larger than any published contract's ABI
@@ -60,6 +60,34 @@ def encode_arguments(signature: "str | Function", args: Sequence[str]) -> bytes:
             raise ArgumentError(index, f"{kind.text}, {str(error).removeprefix('expected ')}") from error
         values.append(value)
     return function.encode(*values)
+
+
+def argument_texts(function: Function, calldata: bytes) -> tuple[str, ...]:
+    """The arguments in calldata as `encode_arguments` reads them; `DecodeError` when it is no call of the function."""
+    values = function.decode_input(calldata)
+    pairs = zip(function.inputs.components, values, strict=True)
+    return tuple(_text_of(_plain(kind, value)) for kind, value in pairs)
+
+
+def _text_of(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def _plain(kind: AbiType, value: object) -> object:
+    """A value as JSON: integers as decimal text, bytes in hexadecimal, tuples as lists."""
+    match kind, value:
+        case Array(), tuple() | list():
+            return [_plain(kind.element, item) for item in value]
+        case Tuple(), tuple() | list():
+            return [_plain(c, item) for c, item in zip(kind.components, value, strict=True)]
+        case Elementary(kind="address"), bytes():
+            return checksum(Address(value))
+        case _, bytes():
+            return to_hex(value)
+        case _, bool() | str():
+            return value
+        case _:
+            return str(value)
 
 
 def function_from_abi(abi_json: str, name: str) -> Function:

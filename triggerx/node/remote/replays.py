@@ -119,7 +119,7 @@ def _print_simulation(simulation: Simulation) -> None:
                     {True: "succeeds", False: "reverts", None: "unknown"}[each.call_succeeded],
                     each.gas,
                     each.cost_wei,
-                    each.revert_reason or each.detail or each.reason,
+                    each.revert_reason or each.script or each.detail or each.reason,
                 )
                 for each in simulation.firings
             ],

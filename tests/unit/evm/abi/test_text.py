@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triggerx.evm.abi import ArgumentError, Function, encode, encode_arguments, function_from_abi
+from triggerx.evm.abi import (
+    ArgumentError,
+    DecodeError,
+    Function,
+    argument_texts,
+    encode,
+    encode_arguments,
+    function_from_abi,
+)
 
 ADDRESS = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 RAW = bytes.fromhex(ADDRESS[2:])
@@ -166,3 +174,22 @@ def test_abi_when_inside_a_compilers_artefact_then_is_found() -> None:
 def test_abi_when_it_has_no_such_function_then_says_so(abi: str, name: str) -> None:
     with pytest.raises(ValueError, match="expected"):
         function_from_abi(abi, name)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "texts"),
+    [
+        ("uint256,int8", (str(2**256 - 1), "-128")),
+        ("bool,string,bytes", ("true", 'say "hi"', "0x0102")),
+        ("address", ("0x5FC8d32690cc91D4c39d9d3abcBD16989F875707",)),
+        ("(uint8[2],(bool,bytes4))[],string[]", ('[[["1","2"],[true,"0x01020304"]]]', '["a","b"]')),
+    ],
+)
+def test_argument_texts_when_a_call_is_read_then_the_same_texts_make_it(kinds: str, texts: tuple[str, ...]) -> None:
+    calldata = encode_arguments(f"f({kinds})", texts)
+    assert argument_texts(Function.parse(f"f({kinds})"), calldata) == texts
+
+
+def test_argument_texts_when_the_call_is_anothers_then_it_says_so() -> None:
+    with pytest.raises(DecodeError):
+        argument_texts(Function.parse("f(uint8)"), encode_arguments("g(uint8)", ["1"]))
