@@ -61,41 +61,9 @@ async def test_compute_when_asked_again_then_the_script_has_run_once_and_was_tol
         assert call.offered == {"trigger": EVIDENCE}
 
 
-async def test_compute_when_the_job_names_function_and_language_then_they_are_taken(tmp_path: Path) -> None:
-    async with bench(tmp_path, FakeScripts(value=[7])) as on:
-        await on.compute(scripted(job_body(), script_function="amount", language="python"))
-        assert on.scripts.runs[0][1].function == "amount"
-
-
 async def test_compute_when_it_declines_then_there_is_no_calldata(tmp_path: Path) -> None:
     async with bench(tmp_path, FakeScripts(value=None)) as on:
         assert (await on.compute()).calldata is None
-
-
-@pytest.mark.parametrize(
-    ("printed", "calldata"),
-    [("fetching\n[7]\n", static_calldata(job_body())), ("null", None), ("[\n7\n]\n[7]", static_calldata(job_body()))],
-)
-async def test_compute_when_a_script_without_a_function_prints_then_the_last_line_is_its_answer(
-    tmp_path: Path, printed: str, calldata: bytes | None
-) -> None:
-    failure = ScriptFailed("function", "the script has no function 'main'", output=printed)
-    async with bench(tmp_path, FakeScripts(failure=failure)) as on:
-        assert (await on.compute()).calldata == calldata
-
-
-@pytest.mark.parametrize("printed", ["", "  \n", "7 apples", "[" * 200])
-async def test_compute_when_what_it_prints_is_no_answer_then_it_has_failed(tmp_path: Path, printed: str) -> None:
-    failure = ScriptFailed("function", "the script has no function 'main'", output=printed)
-    async with bench(tmp_path, FakeScripts(failure=failure)) as on:
-        assert "the script failed: " in str(await on.fault())
-
-
-async def test_compute_when_the_named_function_is_missing_then_what_was_printed_is_no_answer(tmp_path: Path) -> None:
-    failure = ScriptFailed("function", "the script has no function 'amount'", output="[7]")
-    async with bench(tmp_path, FakeScripts(failure=failure)) as on:
-        with pytest.raises(NotComputed, match="no function 'amount'"):
-            await on.compute(scripted(job_body(), script_function="amount"))
 
 
 @pytest.mark.parametrize("value", [[7, 8], "7", [-1]])

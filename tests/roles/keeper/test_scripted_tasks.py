@@ -9,15 +9,18 @@ from tests.fakes.scripts import SHA256
 from tests.roles.keeper.acts import document_of, execute
 from tests.roles.keeper.booth import Booth, open_booth
 from tests.roles.keeper.desk_scene import Desk, open_desk
+from tests.roles.keeper.shop import GRACE_S, open_shop, take_on
+from tests.roles.scene import running
 from tests.unit.core.sample import guarded, job_body, scripted
 from triggerx.core.canonical import Json
-from triggerx.core.computation import Computation, RequestMade, calldata_from
+from triggerx.core.computation import Computation, Computed, RequestMade, calldata_from
 from triggerx.core.document import TaskDocument
 from triggerx.core.job import JobBody
 from triggerx.core.job_body import encode_body
 from triggerx.core.messages import TaskAnswer
 from triggerx.ports.scripts import ScriptFailed
 from triggerx.ports.store.peering import Performance, PerformanceStatus
+from triggerx_keeper.performer import ADOPTION_MARGIN_S
 
 BODY = guarded(scripted(job_body()))
 NEAR = guarded(scripted(job_body(), arguments_tolerance="10"))
@@ -120,3 +123,43 @@ async def test_vote_when_a_document_does_not_say_how_it_was_computed_then_it_is_
         share = await booth.vote_on(replace(await done(booth, 9), computation=None))
         assert (share.is_approved, share.code) == (False, "computation")
         assert booth.scripts.runs == []
+
+
+def computed(answer: int) -> Computed:
+    """A script that had this answer."""
+    calldata = calldata_from(scripted(job_body()), [answer])
+    return Computed(calldata=calldata, computation=Computation(script_sha256="0f" * 32, requests=()))
+
+
+async def test_run_when_a_script_computed_the_arguments_then_they_are_sent_and_the_document_says_how(
+    tmp_path: Path,
+) -> None:
+    async with open_shop(tmp_path, computed=computed(9)) as shop:
+        async with running(shop.loop().run()):
+            await shop.scene.settle()
+        (intent,) = shop.lane.sent
+        assert shop.computed is not None and shop.computed.calldata is not None
+        assert shop.computed.calldata in intent.data
+        ((_, document),) = await shop.announced()
+        assert document.action.data == shop.computed.calldata
+        assert document.computation == shop.computed.computation
+
+
+@pytest.mark.parametrize(("tolerance", "is_announced"), [("0", False), ("10", True)])
+async def test_run_when_an_action_is_found_done_then_its_arguments_must_be_those_computed_here(
+    tmp_path: Path, tolerance: str, is_announced: bool
+) -> None:
+    async with open_shop(tmp_path, attempt=2, computed=computed(100), tolerance=tolerance) as shop:
+        first = await shop.scene.order(shop.body)
+        await execute(shop.scene, first, body=shop.body, data=calldata_from(shop.body, [105]))
+        window_over = first.assignment.not_after + GRACE_S
+        await shop.node.store.performances.save(replace(await shop.performance(), status=PerformanceStatus.ABANDONED))
+        longer = replace(shop.order.assignment, not_after=window_over + 15, attempt=6)
+        shop.order = replace(shop.order, assignment=longer)
+        await take_on(shop)
+        assert (await shop.performance()).computed == shop.computed
+        shop.lane.answer = shop.refuse
+        async with running(shop.loop().run()):
+            await shop.until(window_over + ADOPTION_MARGIN_S)
+        expected = PerformanceStatus.ANNOUNCED if is_announced else PerformanceStatus.ABANDONED
+        assert await shop.status() is expected
