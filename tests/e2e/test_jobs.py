@@ -212,7 +212,7 @@ async def test_jobs_when_a_script_computes_their_arguments_then_every_keeper_run
         on_event = await person.creates(event)
         every = {"schedule_type": "interval", "time_interval": 3}
         by_time = await person.creates(person.file("by time", task_definition_id=2, **every, **computed))
-        for job, arguments in ((by_time, ["30"]), (on_event, ["40"])):
+        for job, arguments in ((by_time, ["30"]), (on_event, ["41"])):
             attested = [task for task in await person.attested(job, 1) if task["task_status"] == "attested"]
             assert {task["is_guarded"] for task in attested} == {True}
             assert [task["converted_arguments"] for task in attested] == [arguments] * len(attested)
