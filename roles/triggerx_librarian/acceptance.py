@@ -14,7 +14,6 @@ from triggerx.core.network import ActionChain
 from triggerx.core.validation import RegistryEntry
 from triggerx.evm.types import checksum, to_hex
 from triggerx.http.problems import refuse
-from triggerx.ports.clock import Clock
 from triggerx.ports.store.accounts import ApiKey
 from triggerx.role import Services
 from triggerx.triggers.time import next_due
@@ -123,18 +122,18 @@ def check_authority(body: JobBody, key: ApiKey, *, is_mandate_enough: bool) -> N
         )
 
 
-def first_due(body: JobBody, clock: Clock) -> int | None:
-    """Return the first due second still to come, None of a job that has no schedule; refuses one that is over."""
+def first_due(body: JobBody, *, after: int) -> int | None:
+    """Return the first due second after this one, None of a job that has no schedule; refuses one that is over."""
     trigger = body.trigger
-    created_at, now = created_at_of(body.job_id), clock.now()
+    created_at = created_at_of(body.job_id)
     expires_at = created_at + body.time_frame_s
     if not isinstance(trigger, TimeTrigger):
-        if now > expires_at:
+        if after > expires_at:
             raise InvalidInput("time_frame", f"the job ended at unix second {expires_at}: make it longer on chain")
         return None
-    due = next_due(trigger, created_at=created_at, expires_at=expires_at, after=now)
+    due = next_due(trigger, created_at=created_at, expires_at=expires_at, after=after)
     if due is None:
-        field = "time_frame" if now >= expires_at else _SCHEDULE_FIELD[trigger.schedule_type.value]
+        field = "time_frame" if after >= expires_at else _SCHEDULE_FIELD[trigger.schedule_type.value]
         raise InvalidInput(field, f"the job is never due between now and its end at unix second {expires_at}")
     return due
 

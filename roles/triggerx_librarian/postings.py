@@ -13,7 +13,7 @@ from aiohttp import web
 
 from triggerx.core.canonical import Json
 from triggerx.core.errors import Conflict, InvalidInput
-from triggerx.core.followers import BEGINS_ANEW
+from triggerx.core.followers import BEGINS_ANEW, SCHEDULE_BEFORE
 from triggerx.core.job import Job, JobBody, JobStatus
 from triggerx.core.job_body import created_at_of, dump_body, parse_body
 from triggerx.core.validation import RegistryEntry
@@ -34,7 +34,7 @@ from triggerx_librarian.acceptance import (
     first_due,
     registered,
 )
-from triggerx_librarian.links import BLOCK, check_link, check_link_on_chain, let_go
+from triggerx_librarian.links import BLOCK, check_link, check_link_on_chain
 from triggerx_librarian.mandates import check_mandate
 from triggerx_librarian.ownership import own_job
 from triggerx_librarian.parameters import object_of
@@ -42,9 +42,9 @@ from triggerx_librarian.registry import chain_of, read_deposit
 from triggerx_librarian.replacement import (
     check_replaces,
     check_settled,
-    has_same_schedule,
     is_deleted,
     is_same,
+    replace_job,
 )
 from triggerx_librarian.watchable import check_trigger
 
@@ -53,7 +53,7 @@ JOBS_PER_POST_MAX = 20  # the SDK posts one; each costs a few reads of the chain
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """A body the chain agrees with, and when it is due first.
+    """A body the chain agrees with.
 
     `entry` is the registry's, None where the job is known and nothing changes. `base` is the stored body that its owner
     (or an admin) changed into this one, None of what was posted.
@@ -61,7 +61,6 @@ class Accepted:
 
     body: JobBody
     entry: RegistryEntry | None = None
-    due: int | None = None
     base: JobBody | None = None
 
 
@@ -118,7 +117,8 @@ class Postings:
             await check_link_on_chain(services, body)
         if known is not None:
             check_replaces(known, body, entry, is_owners=is_owners)
-        return Accepted(body=body, entry=entry, due=first_due(body, services.clock), base=base)
+        first_due(body, after=services.clock.now())
+        return Accepted(body=body, entry=entry, base=base)
 
     async def _store(self, accepted: Sequence[Accepted], key: ApiKey) -> web.Response:
         services, owner = self._services, accepted[0].body.owner
@@ -155,6 +155,7 @@ class Postings:
         """Insert or replace one job; what another request wrote meanwhile is checked as if it had been there before."""
         body, now_ms = item.body, self._services.clock.now_ms()
         await check_link(queries, body)
+        due = first_due(body, after=now_ms // 1000)
         job = Job(
             body=body,
             user_id=user_id,
@@ -163,11 +164,11 @@ class Postings:
             status=JobStatus.CREATED if body.chain_status == BLOCK else JobStatus.SCHEDULED,
             created_at=created_at_of(body.job_id),
             accepted_at=now_ms // 1000,
-            next_due_at=item.due,
+            next_due_at=due,
             spent_wei=Wei(0),
         )
         subject = f"job:{body.job_id}"
-        details: dict[str, Json] = {"version": str(entry.version), "is_guarded": body.is_guarded, "due": item.due}
+        details: dict[str, Json] = {"version": str(entry.version), "is_guarded": body.is_guarded, "due": due}
         if await queries.jobs.insert(job, api_key_id=key.api_key_id):
             await queries.events.append("job_created", subject, details, now_ms=now_ms)
             return [JobCreated(body.job_id)]
@@ -181,25 +182,10 @@ class Postings:
         check_replaces(known, body, entry, is_owners=is_owners)
         if entry.version == known.version:
             await check_settled(queries, known, body)
-        await self._replace(queries, known, item, entry)
+        details[SCHEDULE_BEFORE] = await replace_job(queries, known, body, entry, now_ms=now_ms)
         details[BEGINS_ANEW] = known.body.trigger != body.trigger or is_over(known)
         await queries.events.append("job_updated", subject, details, now_ms=now_ms)
         return [JobChanged(body.job_id)]
-
-    async def _replace(self, queries: Queries, known: Job, item: Accepted, entry: RegistryEntry) -> None:
-        """Write another body; a schedule that is the same goes on where it is.
-
-        A newer version lets a paused job go: the sentinel pauses every job whose new body is not there yet.
-        """
-        body = item.body
-        await queries.jobs.replace_body(body.job_id, body, job_hash=entry.job_hash, version=entry.version)
-        stays = known.is_paused and entry.version == known.version
-        if known.status is not JobStatus.SCHEDULED and not stays:
-            await let_go(queries, body)
-        due, present = item.due, known.next_due_at
-        if present is not None and has_same_schedule(known.body, body):
-            due = present if present <= known.created_at + body.time_frame_s else None
-        await queries.jobs.set_schedule(body.job_id, next_due_at=due)
 
 
 def _bodies(raw: object) -> list[JobBody]:

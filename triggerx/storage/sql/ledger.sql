@@ -34,6 +34,10 @@ WHERE task_key = :task_key
 UPDATE ledger SET outcome = :outcome, reason = :reason, detail = :detail, decided_at_ms = :now_ms
 WHERE entry_number = :number
 
+-- name: end_waiting_entries
+UPDATE ledger SET outcome = :outcome, reason = :reason, detail = :detail, decided_at_ms = :now_ms
+WHERE job_number = :job_number AND outcome IN ('confirming', 'queued', 'held')
+
 -- name: extend_entry
 UPDATE ledger SET last_moment = :last_moment, occurrences = :count, detail = :detail, decided_at_ms = :now_ms
 WHERE entry_number = :number
