@@ -79,21 +79,9 @@ def action_chain_of(services: Services, body: JobBody) -> ActionChain:
 
 
 async def registered(services: Services, body: JobBody, *, wait_s: float) -> RegistryEntry:
-    """Return the job's registry entry, checked against the body.
-
-    Waits up to `wait_s` for an entry that is not there yet: the owner's endpoint may be a block ahead of ours.
-    """
-    action_chain = action_chain_of(services, body)
-    chain = chain_of(services, body.created_chain_id)
-    until = services.clock.monotonic() + wait_s
-    while (entry := await read_entry(chain, action_chain, body.job_id)) is None:
-        if services.clock.monotonic() >= until:
-            raise InvalidInput("job_id", f"the JobRegistry of chain {body.created_chain_id} knows no such job")
-        await services.clock.sleep(_REGISTRY_POLL_S)
-    if entry.owner != body.owner:
-        raise InvalidInput("user_address", f"the JobRegistry says that the job belongs to {checksum(entry.owner)}")
-    if not entry.is_active:
-        raise refuse(409, "job-inactive", "the JobRegistry says that the job was deleted", field="job_id")
+    """Return the job's registry entry, checked against the body."""
+    entry = await known_entry(services, body, wait_s=wait_s)
+    check_entry(body, entry)
     expected = expected_job_hash(body)
     if entry.job_hash != expected:
         raise refuse(
@@ -106,12 +94,35 @@ async def registered(services: Services, body: JobBody, *, wait_s: float) -> Reg
     return entry
 
 
-def check_authority(body: JobBody, key: ApiKey, *, is_mandate_enough: bool) -> None:
+async def known_entry(services: Services, body: JobBody, *, wait_s: float) -> RegistryEntry:
+    """Return the registry entry of the body's job.
+
+    Waits up to `wait_s` for an entry that is not there yet: the owner's endpoint may be a block ahead of ours.
+    """
+    action_chain = action_chain_of(services, body)
+    chain = chain_of(services, body.created_chain_id)
+    until = services.clock.monotonic() + wait_s
+    while (entry := await read_entry(chain, action_chain, body.job_id)) is None:
+        if services.clock.monotonic() >= until:
+            raise InvalidInput("job_id", f"the JobRegistry of chain {body.created_chain_id} knows no such job")
+        await services.clock.sleep(_REGISTRY_POLL_S)
+    return entry
+
+
+def check_entry(body: JobBody, entry: RegistryEntry) -> None:
+    """Refuse the entry of another owner's job, or of one that was deleted."""
+    if entry.owner != body.owner:
+        raise InvalidInput("user_address", f"the JobRegistry says that the job belongs to {checksum(entry.owner)}")
+    if not entry.is_active:
+        raise refuse(409, "job-inactive", "the JobRegistry says that the job was deleted", field="job_id")
+
+
+def check_authority(body: JobBody, key: ApiKey, *, is_mandated: bool) -> None:
     """Refuse a body from the key of another address, unless the owner's mandate is with it and is enough.
 
     A mandate binds the call, but neither limits nor trigger: where a job is there already it is not enough.
     """
-    if (body.mandate is not None and is_mandate_enough) or address_of(key) is None:
+    if is_mandated or address_of(key) is None:
         return
     if not may_change(key, body.owner):
         raise refuse(

@@ -7,7 +7,6 @@ keeps its entry and its task key: those depend on the job's id and the firing al
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from aiohttp import web
 
@@ -16,8 +15,10 @@ from triggerx.core.errors import Conflict, InvalidInput
 from triggerx.core.followers import BEGINS_ANEW, SCHEDULE_BEFORE
 from triggerx.core.job import Job, JobBody, JobStatus
 from triggerx.core.job_body import created_at_of, dump_body, parse_body
+from triggerx.core.job_fields import read_chain_id, shown
 from triggerx.core.validation import RegistryEntry
 from triggerx.events import JobChanged, JobCreated
+from triggerx.evm.registry import pack_job_id
 from triggerx.evm.types import Wei
 from triggerx.http.json import json_response, read_json
 from triggerx.http.routes import key_of
@@ -25,51 +26,23 @@ from triggerx.ports.store import Queries
 from triggerx.ports.store.accounts import ApiKey
 from triggerx.role import Services
 from triggerx.triggers.job_past import is_over
-from triggerx_librarian.acceptance import (
-    action_chain_of,
-    check_authority,
-    check_executable,
-    check_limits,
-    check_security,
-    first_due,
-    registered,
-)
-from triggerx_librarian.links import BLOCK, check_link, check_link_on_chain
-from triggerx_librarian.mandates import check_mandate
+from triggerx_librarian.acceptance import action_chain_of, first_due
+from triggerx_librarian.judging import Accepted, Judge
+from triggerx_librarian.links import BLOCK, check_link
 from triggerx_librarian.ownership import own_job
 from triggerx_librarian.parameters import object_of
 from triggerx_librarian.registry import chain_of, read_deposit
-from triggerx_librarian.replacement import (
-    check_replaces,
-    check_settled,
-    is_deleted,
-    is_same,
-    replace_job,
-)
-from triggerx_librarian.watchable import check_trigger
+from triggerx_librarian.replacement import check_present, is_deleted, is_same, replace_job
 
 JOBS_PER_POST_MAX = 20  # the SDK posts one; each costs a few reads of the chain
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
-    """A body the chain agrees with.
-
-    `entry` is the registry's, None where the job is known and nothing changes. `base` is the stored body that its owner
-    (or an admin) changed into this one, None of what was posted.
-    """
-
-    body: JobBody
-    entry: RegistryEntry | None = None
-    base: JobBody | None = None
-
-
 class Postings:
-    """The handlers of POST /api/jobs and PUT /api/jobs/update."""
+    """The handlers of POST /api/jobs and PUT /api/jobs/update, and of the questions what they would say."""
 
     def __init__(self, services: Services, *, registry_wait_s: float) -> None:
         self._services = services
-        self._registry_wait_s = registry_wait_s
+        self._judge = Judge(services, registry_wait_s=registry_wait_s)
 
     async def post(self, request: web.Request) -> web.Response:
         """POST /api/jobs: one body or an array of them, all taken or none; 201 when any is new, else 200."""
@@ -78,7 +51,7 @@ class Postings:
         accepted = []
         for place, body in enumerate(bodies):
             try:
-                accepted.append(await self._accept(body, key))
+                accepted.append(await self._judge.accept(body, key))
             except InvalidInput as error:
                 if len(bodies) == 1:
                     raise
@@ -91,6 +64,37 @@ class Postings:
         Fields that are left out keep their value, null takes the default. At the registry's present version whatever
         its hash does not bind may change; trigger and call only while no occurrence is on its way (409 otherwise).
         """
+        known, body = await self._changed(request)
+        key = key_of(request)
+        return await self._store([await self._judge.accept(body, key, base=known.body)], key)
+
+    async def check(self, request: web.Request) -> web.Response:
+        """POST /api/jobs/check: whether POST /api/jobs would take this one body once it is on chain; nothing is kept.
+
+        Without a `job_id` the job is taken as created now. `?mandated=true` says that its owner's mandate is to be with
+        it then, which is not signed yet.
+        """
+        raw = object_of(await read_json(request))
+        is_new = raw.get("job_id") in (None, "")
+        if is_new:
+            created_chain_id = read_chain_id(raw, "created_chain_id")
+            raw = {**raw, "job_id": str(pack_job_id(created_chain_id, self._services.clock.now(), 0))}
+        due = await self._judge.rehearse(
+            parse_body(raw), key_of(request), is_mandated=_is_mandated(request), is_new=is_new
+        )
+        return json_response({"is_accepted": True, "next_due_at": due})
+
+    async def check_update(self, request: web.Request) -> web.Response:
+        """POST /api/jobs/update/:job_id/check: the same of PUT /api/jobs/update/:job_id.
+
+        What the registry binds may differ from what is there: it is taken as updated on chain by its owner.
+        """
+        known, body = await self._changed(request)
+        due = await self._judge.rehearse(body, key_of(request), base=known.body, is_mandated=_is_mandated(request))
+        return json_response({"is_accepted": True, "next_due_at": due})
+
+    async def _changed(self, request: web.Request) -> tuple[Job, JobBody]:
+        """The job of the path, and the body that its owner or an admin makes of it."""
         known = await own_job(self._services.store, request)
         given = object_of(await read_json(request))
         body = parse_body({**dump_body(known.body), **given})
@@ -98,27 +102,7 @@ class Postings:
             raise InvalidInput("job_id", f"is {body.job_id}, the path says {known.job_id}")
         if body.owner != known.body.owner:
             raise InvalidInput("user_address", "cannot change: a job belongs to who created it on chain")
-        return await self._store([await self._accept(body, key_of(request), base=known.body)], key_of(request))
-
-    async def _accept(self, body: JobBody, key: ApiKey, *, base: JobBody | None = None) -> Accepted:
-        """Check one body against store and chain; the store is read again inside the transaction that writes."""
-        services, is_owners = self._services, base is not None
-        check_executable(body)
-        check_limits(body)
-        check_security(services, body)
-        known = await services.store.jobs.get(body.job_id)
-        if known is not None and is_same(known.body, body, is_owners=is_owners) and not is_deleted(known):
-            return Accepted(body=known.body)
-        entry = await registered(services, body, wait_s=self._registry_wait_s)
-        check_mandate(body, entry, action_chain_of(services, body), now=services.clock.now())
-        check_authority(body, key, is_mandate_enough=known is None or entry.version == known.version)
-        check_trigger(services, body)
-        if known is None or known.body.link_job_id != body.link_job_id:
-            await check_link_on_chain(services, body)
-        if known is not None:
-            check_replaces(known, body, entry, is_owners=is_owners)
-        first_due(body, after=services.clock.now())
-        return Accepted(body=body, entry=entry, base=base)
+        return known, body
 
     async def _store(self, accepted: Sequence[Accepted], key: ApiKey) -> web.Response:
         services, owner = self._services, accepted[0].body.owner
@@ -179,13 +163,18 @@ class Postings:
             raise Conflict(
                 f"job {body.job_id} was changed by another request meanwhile: look at it, and send this again"
             )
-        check_replaces(known, body, entry, is_owners=is_owners)
-        if entry.version == known.version:
-            await check_settled(queries, known, body)
+        await check_present(queries, known, body, entry, is_owners=is_owners)
         details[SCHEDULE_BEFORE] = await replace_job(queries, known, body, entry, now_ms=now_ms)
         details[BEGINS_ANEW] = known.body.trigger != body.trigger or is_over(known)
         await queries.events.append("job_updated", subject, details, now_ms=now_ms)
         return [JobChanged(body.job_id)]
+
+
+def _is_mandated(request: web.Request) -> bool:
+    text = request.query.get("mandated", "false")
+    if text not in ("true", "false"):
+        raise InvalidInput("mandated", f"expected true or false, got {shown(text)}")
+    return text == "true"
 
 
 def _bodies(raw: object) -> list[JobBody]:

@@ -81,6 +81,13 @@ async def check_settled(queries: Queries, known: Job, body: JobBody) -> None:
         )
 
 
+async def check_present(queries: Queries, known: Job, body: JobBody, entry: RegistryEntry, *, is_owners: bool) -> None:
+    """Refuse a body by the job as it is stored now, and what is on its way of it."""
+    check_replaces(known, body, entry, is_owners=is_owners)
+    if entry.version == known.version:
+        await check_settled(queries, known, body)
+
+
 async def replace_job(
     queries: Queries, known: Job, body: JobBody, entry: RegistryEntry, *, now_ms: int
 ) -> dict[str, Json] | None:
