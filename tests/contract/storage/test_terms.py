@@ -291,6 +291,9 @@ async def test_linked_jobs_when_listed_wait_for_one_of_their_owner_that_is_over(
         status=JobStatus.COMPLETED,
     )
     assert await store.jobs.list_linked(limit=9) == ()
+    assert await store.jobs.list_naming(job_id(2), owner=head.body.owner, limit=9) == (job_id(1),)
+    assert await store.jobs.list_naming(job_id(2), owner=address(0xBB), limit=9) == (job_id(3),)
+    assert await store.jobs.list_naming(job_id(1), owner=head.body.owner, limit=9) == ()
     for status, is_paused, is_over in (
         (JobStatus.COMPLETED, False, True),
         (JobStatus.STOPPED, True, False),

@@ -117,6 +117,10 @@ class Jobs(Protocol):
         """
         ...
 
+    async def list_naming(self, job_id: JobId, *, owner: Address, limit: int) -> Sequence[JobId]:
+        """Return the jobs of this owner, of every status, that name it as their `link_job_id`."""
+        ...
+
     async def count_due(self, until: int, *, limit: int) -> int:
         """Return how many jobs are due at or before a second, counting no further than `limit`."""
         ...

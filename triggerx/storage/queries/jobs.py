@@ -135,6 +135,11 @@ class JobQueries:
         jobs = {row.integer("job_number"): job_of(row) for row in rows}
         return tuple((jobs[waiting], jobs[before]) for waiting, before in pairs)
 
+    async def list_naming(self, job_id: JobId, *, owner: Address, limit: int) -> Sequence[JobId]:
+        """Return the jobs that name it as the one after them."""
+        rows = await self._session.fetch_all("jobs_naming", job_id=str(job_id), owner=owner, limit=limit)
+        return tuple(JobId(row.number("job_id")) for row in rows)
+
     async def list_unscheduled(self, *, after: int, limit: int) -> Sequence[IdleJob]:
         """Return the time jobs that have no due time any more."""
         return _idle(await self._session.fetch_all("unscheduled_jobs", after=after, limit=limit))

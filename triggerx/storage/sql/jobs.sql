@@ -108,6 +108,11 @@ FROM jobs w JOIN jobs b ON b.link_job_id = w.job_id AND b.link_job_id <> '-1' AN
 WHERE w.chain_status = 2 AND w.status = 0 AND b.status IN (2, 3, 4) AND NOT b.is_paused
 ORDER BY w.job_number, b.job_number LIMIT :limit
 
+-- name: jobs_naming
+SELECT j.job_id FROM jobs j
+WHERE j.link_job_id = :job_id AND j.link_job_id <> '-1' AND j.owner = :owner
+ORDER BY j.job_number LIMIT :limit
+
 -- name: jobs_by_number
 {job} WHERE j.job_number IN (SELECT CAST(listed.value AS BIGINT) FROM {each}(:numbers) AS listed)
 
