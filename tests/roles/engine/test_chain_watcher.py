@@ -3,7 +3,6 @@
 import asyncio
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,7 +17,6 @@ from triggerx.core.ledger import LedgerEntry, Outcome, Reason
 from triggerx.core.task import TaskStatus
 from triggerx.events import JobChanged, JobCreated
 from triggerx.ports.chain import Log, LogFilter
-from triggerx_engine import catch_up
 from triggerx_engine.chain_watcher import RETRY_S, ChainWatcher
 from triggerx_engine.prices import Prices
 from triggerx_engine.queue import Queue
@@ -121,71 +119,6 @@ async def test_run_when_the_event_lies_between_creation_and_posting_then_it_is_c
             await scene.pass_time(3)
         assert await outcomes(node, first) == [FIRED]
         assert await outcomes(node, late) == [FIRED]
-
-
-async def test_run_when_the_chain_makes_no_block_then_a_new_job_is_caught_up_with_all_the_same(tmp_path: Path) -> None:
-    async with open_scene(tmp_path) as scene:
-        node = await scene.engine()
-        async with running(watcher_of(node).run()):
-            first = await event_job(scene, node, replace(waiting_for_payment(), job_id=another(1).job_id))
-            await scene.pass_time(2)
-            await scene.pay()
-            await scene.settle()
-            late = await event_job(scene, node)
-            await scene.settle()
-            assert await outcomes(node, late) == [FIRED]
-            await node.store.jobs.set_status(first.job_id, JobStatus.STOPPED, reason="its owner asked")
-            await node.services.bus.publish(JobChanged(first.job_id))
-            await scene.settle()
-            await scene.pay(salt=b"again")
-            await scene.settle()
-        assert await outcomes(node, first) == [FIRED]
-        assert await outcomes(node, late) == [FIRED, FIRED]
-
-
-async def test_run_when_many_jobs_come_while_the_chain_makes_no_block_then_all_are_caught_up_with(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(catch_up, "JOBS_AT_ONCE", 2)
-    async with open_scene(tmp_path) as scene:
-        node = await scene.engine()
-        async with running(watcher_of(node).run()):
-            await event_job(scene, node, replace(waiting_for_payment(), job_id=another(1).job_id))
-            await scene.pass_time(2)
-            await scene.pay()
-            late = [
-                await event_job(scene, node, replace(waiting_for_payment(), job_id=another(number).job_id))
-                for number in range(2, 7)
-            ]
-            for _ in range(4):
-                await scene.settle()
-            assert [await outcomes(node, job) for job in late] == [[FIRED]] * 5
-
-
-async def test_run_when_other_jobs_change_then_the_range_that_is_on_its_way_is_not_given_up(tmp_path: Path) -> None:
-    async with open_scene(tmp_path) as scene:
-        node = await scene.engine()
-        watcher = watcher_of(node)
-        begun = 0
-        ranges = scene.chain.canonical_ranges
-
-        def counted(*arguments: Any, **named: Any) -> Any:
-            nonlocal begun
-            begun += 1
-            return ranges(*arguments, **named)
-
-        scene.chain.canonical_ranges = counted  # type: ignore[method-assign]  # counts, and answers as before
-        async with running(watcher.run()):
-            job = await event_job(scene, node)
-            await scene.pass_time(1)
-            timed = await scene.store_job(node, another(2))
-            for _ in range(5):
-                await node.services.bus.publish(JobChanged(timed.job_id))
-                await scene.settle()
-            assert begun == 1
-            await scene.pay()
-            await scene.settle()
-        assert await outcomes(node, job) == [FIRED]
 
 
 async def test_run_when_the_event_is_older_than_the_job_then_it_does_not_fire(tmp_path: Path) -> None:

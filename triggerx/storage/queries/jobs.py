@@ -186,15 +186,15 @@ class JobQueries:
         )
         _found(job_id, written)
 
-    async def record_execution(self, job_id: JobId, *, executed_at: int, cost_wei: int, gas: int) -> None:
-        """Note an execution; its cost is of the day in which it was executed."""
+    async def record_execution(self, job_id: JobId, *, executed_at: int, gas: int) -> None:
+        """Note an execution."""
+        written = await self._session.execute("record_execution", job_id=str(job_id), executed_at=executed_at, gas=gas)
+        _found(job_id, written)
+
+    async def record_charge(self, job_id: JobId, *, charged_at: int, cost_wei: int) -> None:
+        """Add what the owner was charged to what was spent, and to what was on the day of it."""
         written = await self._session.execute(
-            "record_execution",
-            job_id=str(job_id),
-            executed_at=executed_at,
-            day=executed_at // DAY_S,
-            cost_wei=str(cost_wei),
-            gas=gas,
+            "record_charge", job_id=str(job_id), day=charged_at // DAY_S, cost_wei=str(cost_wei)
         )
         _found(job_id, written)
 

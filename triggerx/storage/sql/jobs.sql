@@ -127,6 +127,11 @@ UPDATE jobs SET
     last_executed_at = CASE
         WHEN last_executed_at IS NULL OR last_executed_at < :executed_at THEN :executed_at ELSE last_executed_at
     END,
+    run_gas = CASE WHEN :gas > 0 THEN :gas ELSE run_gas END
+WHERE job_id = :job_id
+
+-- name: record_charge
+UPDATE jobs SET
     spent_wei = add_decimal(spent_wei, :cost_wei),
     spent_today_wei = CASE
         WHEN usage_day < :day THEN :cost_wei
@@ -134,6 +139,5 @@ UPDATE jobs SET
         ELSE spent_today_wei
     END,
     runs_today = CASE WHEN usage_day < :day THEN 0 ELSE runs_today END,
-    usage_day = CASE WHEN usage_day < :day THEN :day ELSE usage_day END,
-    run_gas = CASE WHEN :gas > 0 THEN :gas ELSE run_gas END
+    usage_day = CASE WHEN usage_day < :day THEN :day ELSE usage_day END
 WHERE job_id = :job_id
