@@ -84,6 +84,10 @@ class Blocks(Protocol):
         """Return the blocks of a follower, ascending; their blooms are not kept, and are 256 zero bytes."""
         ...
 
+    async def hash_at(self, follower: str, number: int) -> Hash32 | None:
+        """Return the hash of the block of this number in a follower's window, None where it is not in it."""
+        ...
+
     async def move(self, follower: str, *, dropped: Sequence[Block], added: Sequence[Block], keep: int) -> None:
         """Take dropped blocks out, put new ones in, and forget all but the newest `keep`."""
         ...

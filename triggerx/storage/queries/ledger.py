@@ -139,6 +139,11 @@ class BlockQueries:
             for row in await self._session.fetch_all("blocks_of_follower", follower=follower)
         )
 
+    async def hash_at(self, follower: str, number: int) -> Hash32 | None:
+        """Return the hash of one block of a follower."""
+        row = await self._session.fetch_one("block_of_follower", follower=follower, number=number)
+        return None if row is None else Hash32(row.octets("hash"))
+
     async def move(self, follower: str, *, dropped: Sequence[Block], added: Sequence[Block], keep: int) -> None:
         """Take dropped blocks out, put new ones in, and forget the oldest."""
         gone: list[dict[str, Value]] = [

@@ -103,6 +103,9 @@ SELECT COUNT(*) AS entries FROM ledger l WHERE l.outcome = 'queued'
 -- name: blocks_of_follower
 SELECT b.* FROM chain_blocks b WHERE b.follower = :follower ORDER BY b.number
 
+-- name: block_of_follower
+SELECT b.hash FROM chain_blocks b WHERE b.follower = :follower AND b.number = :number
+
 -- name: drop_block
 DELETE FROM chain_blocks WHERE follower = :follower AND number = :number AND hash = :hash
 
