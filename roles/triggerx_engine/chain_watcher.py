@@ -5,7 +5,7 @@ is confirmed fires. A log is taken from the canonical range alone, so none is le
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from itertools import pairwise
 from typing import Final, NoReturn
 
@@ -66,11 +66,11 @@ class ChainWatcher:
                     await self._refresh()
                     if self._has_work:
                         await self._follow()
+                    else:
+                        await wake_up.wait(self._poll_s)
                 except RecoverableError as error:
                     self._log.warning("chain watcher waits", reason=str(error))
                     await self._services.clock.sleep(RETRY_S)
-                else:
-                    await wake_up.wait(self._poll_s)
 
     @property
     def _has_work(self) -> bool:
@@ -83,15 +83,38 @@ class ChainWatcher:
             async with self._services.store.transaction() as queries:
                 await queries.blocks.move(self._name, dropped=known, added=newest, keep=WINDOW_BLOCKS)
             known = newest
-        await self._catch_up.run(covered_to=known[-1])
-        ranges = self._chain.canonical_ranges(self._jobs.wanted, known=known, start_block=known[-1].number + 1)
-        async for found in ranges:
+        last = known[-1]
+        await self._catch_up.run(covered_to=last)
+        ranges = self._chain.canonical_ranges(self._jobs.wanted, known=known, start_block=last.number + 1)
+        while (found := await self._next(ranges, last)) is not None:
             await self.take(found)
-            await self._views.read(self._chain_id, head=found.blocks[-1])
+            last = found.blocks[-1]
+            await self._views.read(self._chain_id, head=last)
             await self._refresh()
-            await self._catch_up.run(covered_to=found.blocks[-1])
+            await self._catch_up.run(covered_to=last)
             if not self._has_work:
                 return
+
+    async def _next(self, ranges: AsyncIterator[BlockRange], last: Block) -> BlockRange | None:
+        """Return the next range; None once jobs have changed on a chain that stands still at `last`.
+
+        Only then: a range that is being read has its filter already, and a new job's logs must not be left out of it.
+        """
+        reading = asyncio.create_task(_first_of(ranges), name=f"{self._name}.range")
+        try:
+            while not reading.done():
+                is_news = bool(self._jobs.uncovered) or await self._feed.has_changes()
+                if is_news and (await self._chain.head()).hash == last.hash and not reading.done():
+                    return None
+                changed = asyncio.create_task(self._feed.changed(), name=f"{self._name}.jobs")
+                try:
+                    await asyncio.wait({reading, changed}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    changed.cancel()
+            return reading.result()
+        finally:
+            reading.cancel()
+            await asyncio.wait({reading})
 
     async def _newest_blocks(self) -> list[Block]:
         """The head and the blocks under it: with it alone known, a reorg of one block would leave nothing to go on."""
@@ -217,6 +240,10 @@ class ChainWatcher:
         async with self._services.store.transaction() as queries:
             await queries.jobs.set_status(terms.job_id, JobStatus.FAILED, reason=str(error))
             await set_aside(queries, terms, error, now=self._services.clock.now())
+
+
+async def _first_of(ranges: AsyncIterator[BlockRange]) -> BlockRange:
+    return await anext(ranges)
 
 
 def _pieces(

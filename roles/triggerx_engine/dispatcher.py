@@ -31,7 +31,7 @@ from triggerx.ports.store.tasks import AssignmentStatus
 from triggerx.role import Services, WakeUp
 from triggerx_engine.agenda import Agenda
 from triggerx_engine.draft import EverythingWaits, draft_assignment
-from triggerx_engine.footing import LOG_MOVED, Footing, entry_of, is_gone, is_moved
+from triggerx_engine.footing import BLOCK_MOVED, Footing, entry_of, is_gone, is_moved
 
 NOT_NOW = frozenset({"busy", "trigger_unknown"})
 """Refusals of a keeper that may become a yes: it has no room, or its endpoint is behind, or the trigger unconfirmed."""
@@ -139,7 +139,7 @@ class Dispatcher:
             if self._services.clock.now() >= (task.deadline_at or 0):
                 return await self._move(task.task_key, self._deadline(task))
             if standing.evidence != task.evidence:
-                return await self._move(task.task_key, PeerRefused(attempt=task.attempt, reason=LOG_MOVED))
+                return await self._move(task.task_key, PeerRefused(attempt=task.attempt, reason=BLOCK_MOVED))
         rows = await self._services.store.assignments.list_by_task(task.task_key)
         return await self._send(task, job, rows[-1].signed, is_first=False, said=rows[-1].reason)
 

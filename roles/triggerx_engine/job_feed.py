@@ -3,6 +3,7 @@
 The bus tells which jobs changed, the store what they have become. What the bus lost is found by reading all again.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -49,6 +50,7 @@ class JobFeed:
         self._heard: set[JobId] = set()
         self._known: set[int] = set()
         self._read_at = float("-inf")
+        self._called = asyncio.Event()
 
     async def listen(self) -> NoReturn:
         """Hear which jobs change, for ever."""
@@ -56,7 +58,23 @@ class JobFeed:
             async for event in events:
                 if isinstance(event, JobCreated | JobChanged):
                     self._heard.add(event.job_id)
+                    self._called.set()
         raise UnrecoverableError("a subscription of the bus ended, which none may")
+
+    async def changed(self) -> None:
+        """Return once another job has changed, whosever; what was heard since the last time counts."""
+        await self._called.wait()
+        self._called.clear()
+
+    async def has_changes(self) -> bool:
+        """Whether `changes` would return any; what was heard of jobs that are not watched here is forgotten."""
+        if self._services.clock.monotonic() - self._read_at >= ALL_AGAIN_S:
+            return True
+        heard, self._heard = self._heard, set()
+        found = [terms for job_id in sorted(heard) if (terms := await self._services.store.jobs.terms_of(job_id))]
+        own = {terms.job_id for terms in found if terms.number in self._known or self._is_mine(terms)}
+        self._heard |= own
+        return bool(own)
 
     async def changes(self) -> Changes:
         """Return what changed since the last call; the first one returns every job."""

@@ -7,6 +7,7 @@ from triggerx.core.canonical import Json
 from triggerx.core.job import Job, JobStatus, OnLinkFailure
 from triggerx.events import JobChanged, JobCreated
 from triggerx.role import Services, WakeUp
+from triggerx.triggers.handover import STOPPED, settle_schedule
 
 JOBS_PER_ROUND: Final = 100
 
@@ -32,7 +33,6 @@ class Links:
     async def follow(self, waiting: Job, before: Job) -> None:
         """Decide about a job that waits for one which is over."""
         services = self._services
-        now = services.clock.now()
         status, reason = JobStatus.SCHEDULED, ""
         if before.status is not JobStatus.COMPLETED and before.body.link_on_failure is OnLinkFailure.STOP:
             status = JobStatus.FAILED
@@ -41,11 +41,13 @@ class Links:
             present = await queries.jobs.get(waiting.job_id)
             if present is None or present.status is not JobStatus.CREATED:
                 return
+            now_ms = services.clock.now_ms()
+            await settle_schedule(queries, waiting.job_id, STOPPED, now_ms=now_ms)
             await queries.jobs.set_status(waiting.job_id, status, reason=reason)
             if status is JobStatus.FAILED:
                 await queries.jobs.set_schedule(waiting.job_id, next_due_at=None)
             details: dict[str, Json] = {"before": str(before.job_id), "status": int(status), "reason": reason}
-            await queries.events.append("link_followed", f"job:{waiting.job_id}", details, now_ms=now * 1000)
+            await queries.events.append("link_followed", f"job:{waiting.job_id}", details, now_ms=now_ms)
         self._log.info("link followed", job_id=str(waiting.job_id), before=str(before.job_id), status=status.name)
         await services.bus.publish(JobChanged(waiting.job_id))
 

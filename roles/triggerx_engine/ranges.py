@@ -72,7 +72,7 @@ def note_runs(batch: Batch, terms: JobTerms, runs: list[Run], last: LedgerEntry 
     for place, run in enumerate(runs):
         if run.ruling.outcome is Outcome.FIRED:
             continue
-        if place == 0 and last is not None and _continues(last, run):
+        if place == 0 and last is not None and last.is_continued_by(run.ruling, run.first):
             batch.extend(
                 Extension(
                     number=last.number,
@@ -112,12 +112,6 @@ def release(batch: Batch, terms: JobTerms, held: LedgerEntry, *, now: int, on_ti
 def is_range(entry: NewEntry) -> bool:
     """Whether an entry is of due seconds, which may be many."""
     return entry.firing.kind == FiringKind.TIME
-
-
-def _continues(last: LedgerEntry, run: Run) -> bool:
-    entry = last.entry
-    same = (entry.outcome, entry.reason) == (run.ruling.outcome, run.ruling.reason)
-    return same and is_range(entry) and entry.last_moment < run.first
 
 
 def _entry(batch: Batch, terms: JobTerms, run: Run) -> NewEntry:

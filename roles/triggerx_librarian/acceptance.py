@@ -14,7 +14,6 @@ from triggerx.core.network import ActionChain
 from triggerx.core.validation import RegistryEntry
 from triggerx.evm.types import checksum, to_hex
 from triggerx.http.problems import refuse
-from triggerx.ports.clock import Clock
 from triggerx.ports.store.accounts import ApiKey
 from triggerx.role import Services
 from triggerx.triggers.time import next_due
@@ -80,21 +79,9 @@ def action_chain_of(services: Services, body: JobBody) -> ActionChain:
 
 
 async def registered(services: Services, body: JobBody, *, wait_s: float) -> RegistryEntry:
-    """Return the job's registry entry, checked against the body.
-
-    Waits up to `wait_s` for an entry that is not there yet: the owner's endpoint may be a block ahead of ours.
-    """
-    action_chain = action_chain_of(services, body)
-    chain = chain_of(services, body.created_chain_id)
-    until = services.clock.monotonic() + wait_s
-    while (entry := await read_entry(chain, action_chain, body.job_id)) is None:
-        if services.clock.monotonic() >= until:
-            raise InvalidInput("job_id", f"the JobRegistry of chain {body.created_chain_id} knows no such job")
-        await services.clock.sleep(_REGISTRY_POLL_S)
-    if entry.owner != body.owner:
-        raise InvalidInput("user_address", f"the JobRegistry says that the job belongs to {checksum(entry.owner)}")
-    if not entry.is_active:
-        raise refuse(409, "job-inactive", "the JobRegistry says that the job was deleted", field="job_id")
+    """Return the job's registry entry, checked against the body."""
+    entry = await known_entry(services, body, wait_s=wait_s)
+    check_entry(body, entry)
     expected = expected_job_hash(body)
     if entry.job_hash != expected:
         raise refuse(
@@ -107,12 +94,35 @@ async def registered(services: Services, body: JobBody, *, wait_s: float) -> Reg
     return entry
 
 
-def check_authority(body: JobBody, key: ApiKey, *, is_mandate_enough: bool) -> None:
+async def known_entry(services: Services, body: JobBody, *, wait_s: float) -> RegistryEntry:
+    """Return the registry entry of the body's job.
+
+    Waits up to `wait_s` for an entry that is not there yet: the owner's endpoint may be a block ahead of ours.
+    """
+    action_chain = action_chain_of(services, body)
+    chain = chain_of(services, body.created_chain_id)
+    until = services.clock.monotonic() + wait_s
+    while (entry := await read_entry(chain, action_chain, body.job_id)) is None:
+        if services.clock.monotonic() >= until:
+            raise InvalidInput("job_id", f"the JobRegistry of chain {body.created_chain_id} knows no such job")
+        await services.clock.sleep(_REGISTRY_POLL_S)
+    return entry
+
+
+def check_entry(body: JobBody, entry: RegistryEntry) -> None:
+    """Refuse the entry of another owner's job, or of one that was deleted."""
+    if entry.owner != body.owner:
+        raise InvalidInput("user_address", f"the JobRegistry says that the job belongs to {checksum(entry.owner)}")
+    if not entry.is_active:
+        raise refuse(409, "job-inactive", "the JobRegistry says that the job was deleted", field="job_id")
+
+
+def check_authority(body: JobBody, key: ApiKey, *, is_mandated: bool) -> None:
     """Refuse a body from the key of another address, unless the owner's mandate is with it and is enough.
 
     A mandate binds the call, but neither limits nor trigger: where a job is there already it is not enough.
     """
-    if (body.mandate is not None and is_mandate_enough) or address_of(key) is None:
+    if is_mandated or address_of(key) is None:
         return
     if not may_change(key, body.owner):
         raise refuse(
@@ -123,18 +133,18 @@ def check_authority(body: JobBody, key: ApiKey, *, is_mandate_enough: bool) -> N
         )
 
 
-def first_due(body: JobBody, clock: Clock) -> int | None:
-    """Return the first due second still to come, None of a job that has no schedule; refuses one that is over."""
+def first_due(body: JobBody, *, after: int) -> int | None:
+    """Return the first due second after this one, None of a job that has no schedule; refuses one that is over."""
     trigger = body.trigger
-    created_at, now = created_at_of(body.job_id), clock.now()
+    created_at = created_at_of(body.job_id)
     expires_at = created_at + body.time_frame_s
     if not isinstance(trigger, TimeTrigger):
-        if now > expires_at:
+        if after > expires_at:
             raise InvalidInput("time_frame", f"the job ended at unix second {expires_at}: make it longer on chain")
         return None
-    due = next_due(trigger, created_at=created_at, expires_at=expires_at, after=now)
+    due = next_due(trigger, created_at=created_at, expires_at=expires_at, after=after)
     if due is None:
-        field = "time_frame" if now >= expires_at else _SCHEDULE_FIELD[trigger.schedule_type.value]
+        field = "time_frame" if after >= expires_at else _SCHEDULE_FIELD[trigger.schedule_type.value]
         raise InvalidInput(field, f"the job is never due between now and its end at unix second {expires_at}")
     return due
 

@@ -39,7 +39,9 @@ def routes(services: Services, *, registry_wait_s: float, explorer_url: str) -> 
     return (
         Route("GET", "/api/fees", Fees(services).estimate, PUBLIC),
         Route("POST", "/api/jobs", postings.post, WRITE_JOB),
+        Route("POST", "/api/jobs/check", postings.check, WRITE_JOB),
         Route("PUT", "/api/jobs/update/{job_id}", postings.update, WRITE_JOB),
+        Route("POST", "/api/jobs/update/{job_id}/check", postings.check_update, WRITE_JOB),
         *_job_routes(services),
         *_replay_routes(Replays(services)),
         *_task_routes(Tasks(services, rows), DeadLetters(services, rows)),

@@ -1,6 +1,7 @@
 """Links between jobs: `link_job_id` names the job that starts when this one has completed.
 
-Either may be posted first. The one after waits only where its own body says so (`chain_status` 2).
+Either may be posted first. The one after waits only where its own body says so (`chain_status` 2), and for one job
+alone: were there two before it, nobody could say whose failure is to keep it from its start.
 """
 
 from typing import Final
@@ -30,6 +31,12 @@ async def check_link(queries: Queries, body: JobBody) -> None:
         return
     if link == body.job_id:
         raise _refuse("is this job itself: name the job that starts when this one has completed")
+    for other in await queries.jobs.list_naming(link, owner=body.owner, limit=2):
+        if other != body.job_id:
+            raise _refuse(
+                f"is job {link}, which job {other} starts already: a job waits for one other, so name another, or take "
+                f"the link out of job {other} first"
+            )
     after: JobId | None = link
     for _ in range(CHAIN_JOBS_MAX):
         job = None if after is None else await queries.jobs.get(after)

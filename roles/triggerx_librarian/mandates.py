@@ -15,8 +15,7 @@ def check_mandate(body: JobBody, entry: RegistryEntry, action_chain: ActionChain
     """Refuse a mandate that the hub would refuse, naming the field that is wrong."""
     if body.mandate is None:
         return
-    if not action_chain.is_guarded:
-        raise InvalidInput("mandate", f"the hub of chain {action_chain.chain_id} verifies no mandates: leave it out")
+    check_guarded(action_chain)
     mandate, is_static = body.mandate.mandate, body.task_definition_id in STATIC_DEFINITIONS
     expected = {
         "jobId": (mandate.job_id, int(body.job_id)),
@@ -32,6 +31,12 @@ def check_mandate(body: JobBody, entry: RegistryEntry, action_chain: ActionChain
             raise InvalidInput(f"mandate.{name}", f"contradicts the job, whose value is {_shown(name, due)}")
     _check_bounds(body, body.mandate, now=now)
     _check_signature(body, body.mandate, action_chain)
+
+
+def check_guarded(action_chain: ActionChain) -> None:
+    """Refuse a mandate where no hub holds anybody to it."""
+    if not action_chain.is_guarded:
+        raise InvalidInput("mandate", f"the hub of chain {action_chain.chain_id} verifies no mandates: leave it out")
 
 
 def _check_bounds(body: JobBody, signed: SignedMandate, *, now: int) -> None:

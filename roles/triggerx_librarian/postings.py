@@ -7,17 +7,18 @@ keeps its entry and its task key: those depend on the job's id and the firing al
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from aiohttp import web
 
 from triggerx.core.canonical import Json
 from triggerx.core.errors import Conflict, InvalidInput
-from triggerx.core.followers import BEGINS_ANEW
+from triggerx.core.followers import BEGINS_ANEW, SCHEDULE_BEFORE
 from triggerx.core.job import Job, JobBody, JobStatus
 from triggerx.core.job_body import created_at_of, dump_body, parse_body
+from triggerx.core.job_fields import read_chain_id, shown
 from triggerx.core.validation import RegistryEntry
 from triggerx.events import JobChanged, JobCreated
+from triggerx.evm.registry import pack_job_id
 from triggerx.evm.types import Wei
 from triggerx.http.json import json_response, read_json
 from triggerx.http.routes import key_of
@@ -25,52 +26,23 @@ from triggerx.ports.store import Queries
 from triggerx.ports.store.accounts import ApiKey
 from triggerx.role import Services
 from triggerx.triggers.job_past import is_over
-from triggerx_librarian.acceptance import (
-    action_chain_of,
-    check_authority,
-    check_executable,
-    check_limits,
-    check_security,
-    first_due,
-    registered,
-)
-from triggerx_librarian.links import BLOCK, check_link, check_link_on_chain, let_go
-from triggerx_librarian.mandates import check_mandate
+from triggerx_librarian.acceptance import action_chain_of, first_due
+from triggerx_librarian.judging import Accepted, Judge
+from triggerx_librarian.links import BLOCK, check_link
 from triggerx_librarian.ownership import own_job
 from triggerx_librarian.parameters import object_of
 from triggerx_librarian.registry import chain_of, read_deposit
-from triggerx_librarian.replacement import (
-    check_replaces,
-    check_settled,
-    has_same_schedule,
-    is_deleted,
-    is_same,
-)
-from triggerx_librarian.watchable import check_action, check_trigger
+from triggerx_librarian.replacement import check_present, is_deleted, is_same, replace_job
 
 JOBS_PER_POST_MAX = 20  # the SDK posts one; each costs a few reads of the chain
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
-    """A body the chain agrees with, and when it is due first.
-
-    `entry` is the registry's, None where the job is known and nothing changes. `base` is the stored body that its owner
-    (or an admin) changed into this one, None of what was posted.
-    """
-
-    body: JobBody
-    entry: RegistryEntry | None = None
-    due: int | None = None
-    base: JobBody | None = None
-
-
 class Postings:
-    """The handlers of POST /api/jobs and PUT /api/jobs/update."""
+    """The handlers of POST /api/jobs and PUT /api/jobs/update, and of the questions what they would say."""
 
     def __init__(self, services: Services, *, registry_wait_s: float) -> None:
         self._services = services
-        self._registry_wait_s = registry_wait_s
+        self._judge = Judge(services, registry_wait_s=registry_wait_s)
 
     async def post(self, request: web.Request) -> web.Response:
         """POST /api/jobs: one body or an array of them, all taken or none; 201 when any is new, else 200."""
@@ -79,7 +51,7 @@ class Postings:
         accepted = []
         for place, body in enumerate(bodies):
             try:
-                accepted.append(await self._accept(body, key))
+                accepted.append(await self._judge.accept(body, key))
             except InvalidInput as error:
                 if len(bodies) == 1:
                     raise
@@ -92,6 +64,37 @@ class Postings:
         Fields that are left out keep their value, null takes the default. At the registry's present version whatever
         its hash does not bind may change; trigger and call only while no occurrence is on its way (409 otherwise).
         """
+        known, body = await self._changed(request)
+        key = key_of(request)
+        return await self._store([await self._judge.accept(body, key, base=known.body)], key)
+
+    async def check(self, request: web.Request) -> web.Response:
+        """POST /api/jobs/check: whether POST /api/jobs would take this one body once it is on chain; nothing is kept.
+
+        Without a `job_id` the job is taken as created now. `?mandated=true` says that its owner's mandate is to be with
+        it then, which is not signed yet.
+        """
+        raw = object_of(await read_json(request))
+        is_new = raw.get("job_id") in (None, "")
+        if is_new:
+            created_chain_id = read_chain_id(raw, "created_chain_id")
+            raw = {**raw, "job_id": str(pack_job_id(created_chain_id, self._services.clock.now(), 0))}
+        due = await self._judge.rehearse(
+            parse_body(raw), key_of(request), is_mandated=_is_mandated(request), is_new=is_new
+        )
+        return json_response({"is_accepted": True, "next_due_at": due})
+
+    async def check_update(self, request: web.Request) -> web.Response:
+        """POST /api/jobs/update/:job_id/check: the same of PUT /api/jobs/update/:job_id.
+
+        What the registry binds may differ from what is there: it is taken as updated on chain by its owner.
+        """
+        known, body = await self._changed(request)
+        due = await self._judge.rehearse(body, key_of(request), base=known.body, is_mandated=_is_mandated(request))
+        return json_response({"is_accepted": True, "next_due_at": due})
+
+    async def _changed(self, request: web.Request) -> tuple[Job, JobBody]:
+        """The job of the path, and the body that its owner or an admin makes of it."""
         known = await own_job(self._services.store, request)
         given = object_of(await read_json(request))
         body = parse_body({**dump_body(known.body), **given})
@@ -99,27 +102,7 @@ class Postings:
             raise InvalidInput("job_id", f"is {body.job_id}, the path says {known.job_id}")
         if body.owner != known.body.owner:
             raise InvalidInput("user_address", "cannot change: a job belongs to who created it on chain")
-        return await self._store([await self._accept(body, key_of(request), base=known.body)], key_of(request))
-
-    async def _accept(self, body: JobBody, key: ApiKey, *, base: JobBody | None = None) -> Accepted:
-        """Check one body against store and chain; the store is read again inside the transaction that writes."""
-        services, is_owners = self._services, base is not None
-        check_executable(body)
-        check_limits(body)
-        check_security(services, body)
-        known = await services.store.jobs.get(body.job_id)
-        if known is not None and is_same(known.body, body, is_owners=is_owners) and not is_deleted(known):
-            return Accepted(body=known.body)
-        entry = await registered(services, body, wait_s=self._registry_wait_s)
-        check_mandate(body, entry, action_chain_of(services, body), now=services.clock.now())
-        check_authority(body, key, is_mandate_enough=known is None or entry.version == known.version)
-        check_trigger(services, body)
-        check_action(services, body)
-        if known is None or known.body.link_job_id != body.link_job_id:
-            await check_link_on_chain(services, body)
-        if known is not None:
-            check_replaces(known, body, entry, is_owners=is_owners)
-        return Accepted(body=body, entry=entry, due=first_due(body, services.clock), base=base)
+        return known, body
 
     async def _store(self, accepted: Sequence[Accepted], key: ApiKey) -> web.Response:
         services, owner = self._services, accepted[0].body.owner
@@ -156,6 +139,7 @@ class Postings:
         """Insert or replace one job; what another request wrote meanwhile is checked as if it had been there before."""
         body, now_ms = item.body, self._services.clock.now_ms()
         await check_link(queries, body)
+        due = first_due(body, after=now_ms // 1000)
         job = Job(
             body=body,
             user_id=user_id,
@@ -164,11 +148,11 @@ class Postings:
             status=JobStatus.CREATED if body.chain_status == BLOCK else JobStatus.SCHEDULED,
             created_at=created_at_of(body.job_id),
             accepted_at=now_ms // 1000,
-            next_due_at=item.due,
+            next_due_at=due,
             spent_wei=Wei(0),
         )
         subject = f"job:{body.job_id}"
-        details: dict[str, Json] = {"version": str(entry.version), "is_guarded": body.is_guarded, "due": item.due}
+        details: dict[str, Json] = {"version": str(entry.version), "is_guarded": body.is_guarded, "due": due}
         if await queries.jobs.insert(job, api_key_id=key.api_key_id):
             await queries.events.append("job_created", subject, details, now_ms=now_ms)
             return [JobCreated(body.job_id)]
@@ -179,28 +163,18 @@ class Postings:
             raise Conflict(
                 f"job {body.job_id} was changed by another request meanwhile: look at it, and send this again"
             )
-        check_replaces(known, body, entry, is_owners=is_owners)
-        if entry.version == known.version:
-            await check_settled(queries, known, body)
-        await self._replace(queries, known, item, entry)
+        await check_present(queries, known, body, entry, is_owners=is_owners)
+        details[SCHEDULE_BEFORE] = await replace_job(queries, known, body, entry, now_ms=now_ms)
         details[BEGINS_ANEW] = known.body.trigger != body.trigger or is_over(known)
         await queries.events.append("job_updated", subject, details, now_ms=now_ms)
         return [JobChanged(body.job_id)]
 
-    async def _replace(self, queries: Queries, known: Job, item: Accepted, entry: RegistryEntry) -> None:
-        """Write another body; a schedule that is the same goes on where it is.
 
-        A newer version lets a paused job go: the sentinel pauses every job whose new body is not there yet.
-        """
-        body = item.body
-        await queries.jobs.replace_body(body.job_id, body, job_hash=entry.job_hash, version=entry.version)
-        stays = known.is_paused and entry.version == known.version
-        if known.status is not JobStatus.SCHEDULED and not stays:
-            await let_go(queries, body)
-        due, present = item.due, known.next_due_at
-        if present is not None and has_same_schedule(known.body, body):
-            due = present if present <= known.created_at + body.time_frame_s else None
-        await queries.jobs.set_schedule(body.job_id, next_due_at=due)
+def _is_mandated(request: web.Request) -> bool:
+    text = request.query.get("mandated", "false")
+    if text not in ("true", "false"):
+        raise InvalidInput("mandated", f"expected true or false, got {shown(text)}")
+    return text == "true"
 
 
 def _bodies(raw: object) -> list[JobBody]:

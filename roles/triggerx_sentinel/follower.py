@@ -40,6 +40,34 @@ class LogReader(Protocol):
         ...
 
 
+class Several(LogReader):
+    """Readers of several contracts of one chain as one, whose logs share their requests and their cursor."""
+
+    def __init__(self, *readers: LogReader) -> None:
+        self._readers = readers
+
+    @property
+    def wanted(self) -> LogFilter:
+        """The logs of any of them."""
+        filters = [reader.wanted for reader in self._readers]
+        topics = tuple(topic for each in filters for topic in each.topics[0] or ())
+        return LogFilter(addresses=tuple(one for each in filters for one in each.addresses), topics=(topics,))
+
+    def chosen(self, logs: Sequence[Log]) -> Sequence[Log]:
+        """Those that their reader chooses, in the order of the chain."""
+        chosen: list[Log] = []
+        for reader in self._readers:
+            chosen += reader.chosen([log for log in logs if log.address in reader.wanted.addresses])
+        return sorted(chosen, key=lambda log: (log.block_number, log.log_index))
+
+    async def prepare(self, log: Log) -> Prepared | None:
+        """Have the log's own reader look it up."""
+        for reader in self._readers:
+            if log.address in reader.wanted.addresses:
+                return await reader.prepare(log)
+        return None
+
+
 class Follower:
     """Runs one reader over one chain from its stored cursor on."""
 

@@ -18,6 +18,7 @@ from triggerx.ports.chain import Log, LogFilter
 from triggerx.ports.store import Queries
 from triggerx.ports.store.registry import RegistryRecord
 from triggerx.role import Services
+from triggerx.triggers.handover import STOPPED, settle_schedule
 from triggerx_sentinel.follower import LogReader, Prepared
 
 DELETED: Final = "deleted on chain"
@@ -68,6 +69,7 @@ class JobDeleted:
         job = await queries.jobs.get(self.job_id)
         if job is None or _is_stopped(job):
             return ()
+        await settle_schedule(queries, self.job_id, STOPPED, now_ms=self.now_ms)
         await queries.jobs.set_schedule(self.job_id, next_due_at=None)
         await queries.jobs.set_status(self.job_id, JobStatus.STOPPED, reason=DELETED)
         await queries.events.append("job_stopped", f"job:{self.job_id}", {"reason": DELETED}, now_ms=self.now_ms)

@@ -9,8 +9,9 @@ from triggerx.core.errors import UnrecoverableError
 from triggerx.core.network import ActionChain
 from triggerx.evm.types import Address, ChainId
 from triggerx.role import RoleConfig, Services
+from triggerx_sentinel.charges import ChargeLogs
 from triggerx_sentinel.deposit_logs import DepositLogs
-from triggerx_sentinel.follower import Follower, LogReader
+from triggerx_sentinel.follower import Follower, LogReader, Several
 from triggerx_sentinel.lag import HeadLag
 from triggerx_sentinel.registrations import GovernanceLogs
 from triggerx_sentinel.registry_logs import RegistryLogs
@@ -65,7 +66,8 @@ class SentinelRole:
         )
         for chain in network.action_chains.values():
             yield self._on(chain, _name("jobs", chain.chain_id, chain.job_registry), RegistryLogs(services, chain))
-            yield self._on(chain, _name("deposits", chain.chain_id, chain.gas_registry), DepositLogs(services, chain))
+            money = Several(DepositLogs(services, chain), ChargeLogs(services, chain))
+            yield self._on(chain, _name("deposits", chain.chain_id, chain.gas_registry), money)
 
     def _on(self, action_chain: ActionChain, name: str, reader: LogReader) -> Follower:
         return Follower(

@@ -18,6 +18,7 @@ from triggerx.moves import save_move
 from triggerx.ports.chain import Log, LogFilter, Receipt
 from triggerx.ports.store import Queries
 from triggerx.role import Services
+from triggerx_sentinel.charges import Charge
 from triggerx_sentinel.follower import LogReader, Prepared
 from triggerx_sentinel.registrations import operator_joined, operator_left, power_updated
 
@@ -33,14 +34,14 @@ DEMANDED_HERE = frozenset({2, 3})
 class Decided:
     """One `TaskSubmitted` or `TaskRejected`, with the action's receipt where its document is known here.
 
-    `charged_wei` is what the hub took from the owner's deposit, fee and value: attesters hold what the document says of
-    them against the hub's event. What the performer paid for its transaction, `Task.task_cost`, is another amount.
+    `charge` is what the hub took from the owner's deposit, fee and value: attesters hold what the document says of them
+    against the hub's event. What the performer paid for its transaction, `Task.task_cost`, is another amount.
     """
 
     decision: ChainTaskDecided
     task_key: Hash32 | None
     now_s: int
-    charged_wei: Wei = Wei(0)
+    charge: Charge | None = None
     action: Receipt | None = None
     action_timestamp: int | None = None
 
@@ -104,7 +105,10 @@ class Decided:
             return
         executed_at = state.execution_timestamp or self.now_s
         gas = 0 if self.action is None else self.action.gas_used
-        await queries.jobs.record_execution(state.job_id, executed_at=executed_at, cost_wei=self.charged_wei, gas=gas)
+        await queries.jobs.record_execution(state.job_id, executed_at=executed_at, gas=gas)
+        if self.charge is not None:
+            key = state.task_key if state.is_guarded else None
+            await replace(self.charge, job_id=state.job_id, task_key=key).store(queries)
         await queries.users.add_points(job.body.owner, state.task_cost or Wei(0), now=self.now_s)
 
 
@@ -207,11 +211,20 @@ class AttestationLogs(LogReader):
             raise InvalidInput("action.chain_id", f"this node has no endpoint for chain {document.action.chain_id}")
         receipt = await chain.receipt(document.action.tx_hash)
         block = None if receipt is None else await chain.block(receipt.block_number)
+        charge = Charge(
+            job_id=document.assignment.job_id,
+            chain_id=document.action.chain_id,
+            tx_hash=document.action.tx_hash,
+            task_key=document.assignment.assignment.task_key,
+            wei=Wei(document.action.fee + document.action.value),
+            charged_at=now_s if block is None else block.timestamp,
+            now_ms=decision.now_ms,
+        )
         return Decided(
             decision=decision,
             task_key=document.assignment.assignment.task_key,
             now_s=now_s,
-            charged_wei=Wei(document.action.fee + document.action.value),
+            charge=charge,
             action=receipt,
             action_timestamp=None if block is None else block.timestamp,
         )

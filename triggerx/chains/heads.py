@@ -54,6 +54,8 @@ class HeadWatch:
         self._is_seconded = False
         self._woken = self._answered = asyncio.Event()  # the next wake-up, and the one that was next at the last look
         self._vain = 0
+        self._begun = self._ended = 0  # the numbers of the last look that began, and of the last that ended
+        self._failure: RecoverableError | None = None  # of the last look that ended
         self._lock = asyncio.Lock()
 
     @property
@@ -88,17 +90,32 @@ class HeadWatch:
             waker.cancel()
 
     async def look(self) -> Block:
-        """Look at the head unless another waiter did within the poll interval and since the last wake-up."""
+        """Look at the head unless another waiter did within the poll interval and since the last wake-up.
+
+        Nobody waits for more than two looks, the one that is under way and the next: a look's head is for all who came
+        before it began, its failure for all who came before it ended.
+        """
+        begun, ended = self._begun, self._ended
         async with self._lock:
+            if self._ended > ended and self._failure is not None:
+                raise self._failure.with_traceback(None)
+            if self._head is not None and self._ended > begun:
+                return self._head
             woken, now = self._woken, self._clock.monotonic()
             if self._head is not None and now - self._read_at < self._poll_interval_s * 0.9:
                 if self._answered is woken:
                     return self._head
                 self._vain += 1
-            head = await self._read()
-            self._answered = woken
-            if self._head is not None and (head.hash == self._head.hash or head.number < self._head.number):
-                head = await self._compared(head, self._head)
+            number = self._begun = self._begun + 1
+            try:
+                head = await self._read()
+                self._answered = woken
+                if self._head is not None and (head.hash == self._head.hash or head.number < self._head.number):
+                    head = await self._compared(head, self._head)
+            except RecoverableError as error:
+                self._failure, self._ended = error, number
+                raise
+            self._failure, self._ended = None, number
             self._take(head)
             return head
 

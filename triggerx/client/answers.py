@@ -83,6 +83,12 @@ class Posted(msgspec.Struct):
     job_ids: list[str]
 
 
+class Checked(msgspec.Struct):
+    """The answer to a job that was only asked about: whether it would be taken."""
+
+    is_accepted: bool
+
+
 class TaskRow(msgspec.Struct):
     """A task; `task_number` is the Attestation Center's."""
 

@@ -91,6 +91,19 @@ class Api:
         """POST /api/scripts: have a script kept by its content."""
         return await self._typed(answers.PublishedScript, "POST", "/api/scripts", body={"source": source})
 
+    async def check_job(self, body: Mapping[str, Json], *, is_mandated: bool) -> Answer[answers.Checked]:
+        """POST /api/jobs/check: whether `post_job` would be refused once the job is on chain; nothing is kept.
+
+        Without a `job_id` the job is taken as created now; `is_mandated` says that its mandate is to come with it.
+        """
+        return await self._checked("/api/jobs/check", body, is_mandated=is_mandated)
+
+    async def check_update(
+        self, job_id: JobId, body: Mapping[str, Json], *, is_mandated: bool
+    ) -> Answer[answers.Checked]:
+        """POST /api/jobs/update/:id/check: the same of `update_job`, whatever of it is to be changed on chain first."""
+        return await self._checked(f"/api/jobs/update/{job_id}/check", body, is_mandated=is_mandated)
+
     async def jobs_of_key(self) -> Answer[answers.JobList]:
         """GET /api/jobs/by-apikey: the jobs that belong to this key."""
         return await self._typed(answers.JobList, "GET", "/api/jobs/by-apikey")
@@ -175,6 +188,10 @@ class Api:
         """GET any path of this API; whatever JSON it answers."""
         raw = await self._ask("GET", path, body=None, within_s=ANSWER_WITHIN_S)
         return cast("Json", self._decoded(answers.JSON, raw, f"GET {path}"))
+
+    async def _checked(self, path: str, body: Mapping[str, Json], *, is_mandated: bool) -> Answer[answers.Checked]:
+        query: Query = {"mandated": "true" if is_mandated else "false"}
+        return await self._typed(answers.Checked, "POST", path, body=body, query=query)
 
     async def _typed(
         self,

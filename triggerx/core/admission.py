@@ -36,15 +36,15 @@ def admit(terms: JobTerms, around: Surroundings, *, ahead: int = 0, ahead_of_use
     `terms` was read.
     """
     return (
-        _ended(terms, around, ahead)
+        stands_apart(terms, now=around.now, ahead=ahead)
         or _bounded(terms, around, ahead, ahead_of_user)
         or _affordable(terms, around, ahead)
         or FIRES
     )
 
 
-def _ended(terms: JobTerms, around: Surroundings, ahead: int) -> Ruling | None:
-    """Say whether the job takes no part at all at present."""
+def stands_apart(terms: JobTerms, *, now: int, ahead: int = 0) -> Ruling | None:
+    """Say why the job takes no part at all at present; None where it does. `ahead` is as `admit` has it."""
     if terms.is_paused:
         return _skip(Reason.PAUSED, "the job was paused")
     if terms.status is JobStatus.CREATED:
@@ -53,7 +53,7 @@ def _ended(terms: JobTerms, around: Surroundings, ahead: int) -> Ruling | None:
         return _skip(Reason.STOPPED, "the job was deleted")
     if terms.status is not JobStatus.SCHEDULED:
         return _skip(Reason.ENDED, f"the job had {terms.status.name.lower()}")
-    if around.now > terms.expires_at:
+    if now > terms.expires_at:
         return Ruling(
             outcome=Outcome.MISSED,
             reason=Reason.EXPIRED,

@@ -11,7 +11,7 @@ from typing import Final, NewType
 from triggerx.core.evidence import Evidence, firing_of
 from triggerx.core.job import JobId
 from triggerx.core.terms import JobTerms
-from triggerx.evm.hub import Firing, task_key
+from triggerx.evm.hub import Firing, FiringKind, task_key
 from triggerx.evm.types import Hash32
 
 EntryNumber = NewType("EntryNumber", int)
@@ -49,6 +49,8 @@ class Reason(StrEnum):
     """The time frame was over before it could be fired."""
     STOPPED = "stopped"
     """The job was deleted, or its registry entry says that it is not active."""
+    REPLACED = "replaced"
+    """The job's trigger was replaced by another before it could be fired."""
     MISFIRE = "misfire"
     """It was late, and the job's misfire policy leaves it out."""
     COOLDOWN = "cooldown"
@@ -154,6 +156,12 @@ class LedgerEntry:
     def outcome(self) -> Outcome:
         """What became of it."""
         return self.entry.outcome
+
+    def is_continued_by(self, ruling: Ruling, first: int) -> bool:
+        """Whether due seconds from `first` on, of this ruling, belong into this entry: a range that ends before."""
+        entry = self.entry
+        is_same = (entry.outcome, entry.reason) == (ruling.outcome, ruling.reason)
+        return is_same and entry.firing.kind == FiringKind.TIME and entry.last_moment < first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

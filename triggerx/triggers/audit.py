@@ -36,7 +36,7 @@ from triggerx.triggers.occurrence import Occurrence, frame_of, trigger_chain
 from triggerx.triggers.replay import Beginning, Span, replay, span_of
 from triggerx.triggers.simulation import BLOCKS_MAX, READ_BLOCKS_MAX
 from triggerx.triggers.sources import source_of
-from triggerx.triggers.time import count_dues
+from triggerx.triggers.timetable import Stretch, Timetable
 
 ENTRIES_PER_READ: Final = 1_000
 ENTRIES_MAX: Final = 50_000  # of one job in one audit: some 100 MB
@@ -139,8 +139,10 @@ class _Audit:
         entries = await self._entries(span)  # read last: what was written meanwhile is after the span
         own = [stored for stored in entries if stored.entry.firing.kind != FiringKind.MANUAL]
         if isinstance(self._trigger, TimeTrigger):
-            findings += check_schedule(self._trigger, self._frame, own, bounds)
-            count = self._count_dues(bounds)
+            present = Stretch(trigger=self._trigger, frame=self._frame)
+            timetable = Timetable([*past.stretches, present])
+            findings += check_schedule(timetable, own, bounds)
+            count = timetable.count(bounds.since - 1, bounds.until)
         else:
             findings += check_occurrences(expected, own, bounds)
             count = sum(bounds.hold(occurrence.moment) for occurrence in expected.values())
@@ -200,7 +202,7 @@ class _Audit:
             return self._frame.expires_at
         ended_at = by_itself or past.stopped_at
         if ended_at is not None:
-            end = ended_at - NOTICE_S
+            end = ended_at if isinstance(self._trigger, TimeTrigger) else ended_at - NOTICE_S
         else:
             entries = await self._store.ledger.list_by_job(
                 self._job.job_id, since=span.after + 1, until=span.until, limit=1
@@ -275,18 +277,6 @@ class _Audit:
             first = 0 if block is None else block.number
         last = min(head, first + span.count + SEARCH_BLOCKS)
         return await executions_of(acting, action.task_execution_hub, tasks, first=first, last=last)
-
-    def _count_dues(self, bounds: Bounds) -> int:
-        if not isinstance(self._trigger, TimeTrigger) or bounds.until < bounds.since:
-            return 0
-        frame = self._frame
-        return count_dues(
-            self._trigger,
-            created_at=frame.created_at,
-            expires_at=frame.expires_at,
-            after=bounds.since - 1,
-            until=bounds.until,
-        )[0]
 
     def _result(  # noqa: PLR0913 - what the steps of `run` have found, put together in one place
         self,

@@ -3,23 +3,36 @@
 An audit demands an entry only for what the engine had to see; this file says what that is.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
+from triggerx.core.canonical import Json
 from triggerx.core.errors import RecoverableError
 from triggerx.core.evidence import ConditionEvidence
-from triggerx.core.followers import BEGINS_ANEW, BLOCKS_UNREAD, CONDITION_WATCHED, chain_follower, views_follower
+from triggerx.core.followers import (
+    BEGINS_ANEW,
+    BLOCKS_UNREAD,
+    CONDITION_WATCHED,
+    SCHEDULE_BEFORE,
+    chain_follower,
+    views_follower,
+)
 from triggerx.core.job import ConditionTrigger, Job, JobId, JobStatus
+from triggerx.core.job_body import created_at_of
+from triggerx.core.job_fields import read_integer
 from triggerx.core.ledger import Reason
+from triggerx.core.schedule import MOMENT_MAX, parse_schedule
 from triggerx.evm.types import ChainId
 from triggerx.ports.chain import Chain
 from triggerx.ports.store import Queries
 from triggerx.ports.store.journal import LoggedEvent
 from triggerx.triggers.condition import ConditionState, observe, spec_of
+from triggerx.triggers.occurrence import Frame
 from triggerx.triggers.replay import Beginning, Span, recorded_values
 from triggerx.triggers.sources import name_of, source_of
+from triggerx.triggers.timetable import Stretch
 
 EVENTS_PER_READ: Final = 1_000  # bounds a read's memory
 ENTRIES_BEFORE: Final = 100  # among so many the last that fired is looked for; more left out in a row are unheard of
@@ -39,9 +52,13 @@ class Watch:
 class Past:
     """What the event log says last of each: when the body was replaced by one that begins anew, when the job ended by
     itself and when it was stopped (unix seconds), and with which value the watch of its condition began.
+
+    `stretches` are the schedules of a time job before its present one. Where the event log has them, a replacement is
+    not in `updated_at`: what was due before it is known.
     """
 
     updated_at: int | None = None
+    stretches: tuple[Stretch, ...] = ()
     ended_at: int | None = None
     stopped_at: int | None = None
     watch: Watch | None = None
@@ -57,8 +74,10 @@ async def read_past(store: Queries, job_id: JobId) -> Past:
     past = Past()
     async for event in _events(store, f"job:{job_id}"):
         second = event.recorded_at_ms // 1000
-        if event.kind == "job_updated" and event.payload.get(BEGINS_ANEW) is not False:
-            past = replace(past, updated_at=second)
+        if event.kind == "job_updated" and isinstance(before := event.payload.get(SCHEDULE_BEFORE), dict):
+            past = replace(past, stretches=(*past.stretches, _stretch(job_id, before)))
+        elif event.kind == "job_updated" and event.payload.get(BEGINS_ANEW) is not False:
+            past = replace(past, updated_at=second, stretches=())
         elif event.kind == "job_ended":
             past = replace(past, ended_at=second)
         elif event.kind == "job_stopped":
@@ -151,6 +170,16 @@ def _watch(event: LoggedEvent) -> Watch:
         since_ms=_number(event, "observed_at_ms"),
         since_block=block if isinstance(block, int) else None,
         edge=_number(event, "edge"),
+    )
+
+
+def _stretch(job_id: JobId, raw: Mapping[str, Json]) -> Stretch:
+    time_frame_s = read_integer(raw, "time_frame", low=1, high=MOMENT_MAX)
+    created_at = created_at_of(job_id)
+    return Stretch(
+        trigger=parse_schedule(raw, time_frame_s=time_frame_s),
+        frame=Frame(created_at=created_at, expires_at=created_at + time_frame_s),
+        until=read_integer(raw, "until", low=0, high=MOMENT_MAX),
     )
 
 

@@ -11,13 +11,12 @@ from enum import StrEnum
 from typing import Final
 
 from triggerx.core.evidence import EventEvidence
-from triggerx.core.job import TimeTrigger
 from triggerx.core.ledger import LedgerEntry, NewEntry, Outcome, Reason
 from triggerx.core.task import Task, TaskStatus
 from triggerx.evm.hub import FiringKind
 from triggerx.evm.types import Hash32, to_hex
-from triggerx.triggers.occurrence import Frame, Occurrence
-from triggerx.triggers.time import count_dues, is_due
+from triggerx.triggers.occurrence import Occurrence
+from triggerx.triggers.timetable import Timetable
 
 TX_HASHES_SHOWN: Final = 5
 
@@ -108,21 +107,11 @@ def _without_occurrence(entry: NewEntry, bounds: Bounds) -> Iterator[Finding]:
         yield _found(Fault.UNEXPECTED, entry, text)
 
 
-def check_schedule(
-    trigger: TimeTrigger, frame: Frame, entries: Sequence[LedgerEntry], bounds: Bounds
-) -> Iterator[Finding]:
-    """Hold the entries of a time job, each of one or many due seconds, against its schedule."""
-
-    def due_between(after: int, until: int) -> int:
-        if until <= after:
-            return 0
-        count, _ = count_dues(
-            trigger, created_at=frame.created_at, expires_at=frame.expires_at, after=after, until=until
-        )
-        return count
+def check_schedule(timetable: Timetable, entries: Sequence[LedgerEntry], bounds: Bounds) -> Iterator[Finding]:
+    """Hold the entries of a time job, each of one or many due seconds, against its schedules."""
 
     def gap(after: int, until: int) -> Iterator[Finding]:
-        missing = due_between(after, min(until, bounds.until))
+        missing = timetable.count(after, min(until, bounds.until))
         if missing:
             text = f"{missing} due seconds after {after}, up to {min(until, bounds.until)}, have no entry"
             yield Finding(fault=Fault.MISSING, moment=after + 1, text=text)
@@ -135,16 +124,17 @@ def check_schedule(
             text = f"the due seconds {entry.moment} to {entry.last_moment} have another entry, up to {reached}"
             yield _found(Fault.DOUBLE, entry, text)
         if bounds.hold(entry.moment):
-            yield from _misfit(trigger, frame, entry, due_between(entry.moment - 1, entry.last_moment))
+            yield from _misfit(timetable, entry)
         reached = max(reached, entry.last_moment)
     yield from gap(reached, bounds.until)
 
 
-def _misfit(trigger: TimeTrigger, frame: Frame, entry: NewEntry, due: int) -> Iterator[Finding]:
+def _misfit(timetable: Timetable, entry: NewEntry) -> Iterator[Finding]:
     for moment in dict.fromkeys((entry.moment, entry.last_moment)):
-        if not is_due(trigger, created_at=frame.created_at, expires_at=frame.expires_at, moment=moment):
+        if not timetable.is_due(moment):
             yield _found(Fault.UNEXPECTED, entry, f"{moment} is no due second of the job")
             return
+    due = timetable.count(entry.moment - 1, entry.last_moment)
     if entry.count != due:
         text = f"the entry counts {entry.count} due seconds from {entry.moment} to {entry.last_moment}, there are {due}"
         yield _found(Fault.COUNT, entry, text)

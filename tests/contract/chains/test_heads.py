@@ -19,6 +19,7 @@ from triggerx.chains.head_bell import HeadBell
 from triggerx.chains.heads import HEAD_LAG_MAX_S, VAIN_MAX, HeadWatch
 from triggerx.chains.reads import Reads
 from triggerx.chains.rpc import RpcClient
+from triggerx.core.errors import RecoverableError
 from triggerx.evm.types import ZERO_HASH, Hash32, to_hex
 from triggerx.node.clock import SystemClock
 from triggerx.ports.chain import Block
@@ -216,6 +217,58 @@ async def test_heads_when_the_websocket_floods_garbage_then_the_interval_goes_on
             assert coming.result().number == number
     assert rung.count >= 2_500
     assert on.looks <= 1 + hours + 6 * (VAIN_MAX + 1)
+
+
+class Slow(Hourly):
+    """A watch whose every look takes five virtual seconds; with `fault` it ends in that."""
+
+    fault: RecoverableError | None = None
+
+    async def _read(self) -> Block:
+        head = await super()._read()
+        await self.clock.sleep(5.0)
+        if self.fault is not None:
+            raise self.fault
+        return head
+
+
+async def test_look_when_the_node_hangs_then_all_who_wait_are_told_with_the_first() -> None:
+    on = Slow()
+    on.fault = RecoverableError("no answer within 5 s")
+    waiting = [asyncio.ensure_future(on.watch.look()) for _ in range(20)]
+    await on.clock.advance(5.0)
+    assert [str(one.exception()) for one in waiting] == ["no answer within 5 s"] * 20
+    assert on.looks == 1
+    late = asyncio.ensure_future(on.watch.look())
+    await on.clock.advance(4.0)
+    on.fault = None
+    later = asyncio.ensure_future(on.watch.look())
+    await on.clock.advance(1.0)
+    assert (await late, await later, on.looks) == (on.head, on.head, 2)
+
+
+async def test_look_when_the_node_is_slow_and_every_look_is_woken_then_nobody_waits_for_more_than_two() -> None:
+    on = Slow()
+    first = asyncio.ensure_future(on.watch.look())
+    await on.clock.advance(1.0)
+    waiting = [asyncio.ensure_future(on.watch.look()) for _ in range(20)]
+    for _ in range(3):
+        on.mine()
+        await on.wake()
+        await on.clock.advance(3.0)
+    assert first.done()
+    assert {one.result().number for one in waiting if one.done()} == {2}
+    assert all(one.done() for one in waiting)
+    assert on.looks == 2
+
+
+async def test_look_when_one_who_waits_gives_up_then_the_others_look() -> None:
+    on = Slow()
+    first, second = (asyncio.ensure_future(on.watch.look()) for _ in range(2))
+    await on.clock.advance(1.0)
+    first.cancel()
+    await on.clock.advance(5.0)
+    assert (second.result(), on.looks) == (on.head, 2)
 
 
 async def test_heads_when_anvil_tells_of_a_block_then_it_is_handed_out_long_before_the_interval() -> None:

@@ -1,6 +1,7 @@
 """The deployed registries' own logs through the sentinel: what is stored then is what the contracts answer."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ from triggerx.evm.types import Address
 from triggerx.ports.store import Store
 from triggerx.ports.store.registry import RegistryRecord
 from triggerx.role import Services
+from triggerx_sentinel.charges import Charge, ChargeLogs
 from triggerx_sentinel.deposit_logs import DepositLogs
+from triggerx_sentinel.follower import Several
 from triggerx_sentinel.registry_logs import RegistryLogs
 
 
@@ -41,10 +44,12 @@ async def take_in(services: Services, chain: ActionChain) -> int:
     """Read every log of both registries into the store; returns how many were prepared."""
     reads, prepared = services.chain(chain.chain_id), 0
     head = await reads.head()
-    for reader in (RegistryLogs(services, chain), DepositLogs(services, chain)):
+    for reader in (RegistryLogs(services, chain), Several(DepositLogs(services, chain), ChargeLogs(services, chain))):
         logs = await reads.logs(reader.wanted, from_block=chain.start_block, to_block=head.number)
         for log in reader.chosen(logs):
             found = await reader.prepare(log)
+            if found is None:
+                continue
             async with services.store.transaction() as queries:
                 await found.store(queries)
             prepared += 1
@@ -54,7 +59,16 @@ async def take_in(services: Services, chain: ActionChain) -> int:
 def stored(system: System, tmp_path: Path, wanted: Any) -> Any:
     """What `wanted` finds in the store once everything was taken in."""
 
-    async def run() -> tuple[int, Any]:
+    async def take_in_and_find(services: Services, chain: ActionChain) -> tuple[int, Any]:
+        return await take_in(services, chain), await wanted(services.store)
+
+    return with_services(system, tmp_path, take_in_and_find)
+
+
+def with_services(system: System, tmp_path: Path, work: Callable[[Services, ActionChain], Awaitable[Any]]) -> Any:
+    """Do something with a node's services over the deployed contracts, and an empty store."""
+
+    async def run() -> Any:
         chain, log = action_chain(system), RecordingLog()
         nowhere: Any = None  # the readers use neither operators, peers nor content
         async with (
@@ -83,7 +97,7 @@ def stored(system: System, tmp_path: Path, wanted: Any) -> Any:
                 content=nowhere,
                 notifiers=(),
             )
-            return await take_in(services, chain), await wanted(store)
+            return await work(services, chain)
 
     return asyncio.run(run())
 
@@ -122,6 +136,28 @@ def test_deposits_when_paid_in_charged_given_back_and_withdrawn_then_are_what_th
         return [await store.deposits.get(system.chain_id, owner) for owner in owners]
 
     prepared, found = stored(system, tmp_path, balances)
-    assert prepared == 1 + len(owners)
+    assert prepared == 1 + len(owners) + 1
     assert found == [DEPOSIT - FEE, 4]
     assert found == [system.read(gas_registry, GasRegistry.getBalance, owner) for owner in owners]
+
+
+def test_charges_when_calls_fail_or_succeed_then_are_what_the_owners_deposit_lost(
+    system: System, tmp_path: Path
+) -> None:
+    guarded = Guarded(system)
+    gas_registry, charged = system.at.gas_registry, list[int]()
+    for attempt, is_failing in enumerate((True, False), start=1):
+        guarded.set_failing(is_failing)
+        before = system.read(gas_registry, GasRegistry.getBalance, system.owner.address)
+        assert guarded.execute(guarded.run.but(value=3, assignment__attempt=attempt))["success"] is not is_failing
+        charged.append(before - system.read(gas_registry, GasRegistry.getBalance, system.owner.address))
+
+    async def charges(services: Services, chain: ActionChain) -> list[Charge | None]:
+        reader, reads = ChargeLogs(services, chain), services.chain(chain.chain_id)
+        head = (await reads.head()).number
+        found = [await reader.prepare(log) for log in await reads.logs(reader.wanted, from_block=0, to_block=head)]
+        return [each for each in found if each is not None]
+
+    found = with_services(system, tmp_path, charges)
+    assert [each.wei for each in found] == charged == [FEE, FEE + 3]
+    assert {each.job_id for each in found} == {guarded.run.mandate.job_id}

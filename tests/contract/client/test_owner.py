@@ -26,6 +26,7 @@ from triggerx.node.devnet.profile import write_profile
 
 KIND: Kind = "anvil" if find_anvil() else "embedded"
 DEPOSIT = 10**17
+CHECK = "/api/jobs/check"
 FIELDS: dict[str, Any] = {
     "job_title": "a job",
     "task_definition_id": 1,
@@ -68,6 +69,8 @@ class Desk:
         }
         (self.folder / "devnet.json").write_text(json.dumps(document))
         self.api.on("POST", "/api/jobs", {"job_ids": []})
+        for query in ("true", "false"):
+            self.api.on("POST", f"{CHECK}?mandated={query}", {"is_accepted": True, "next_due_at": None})
 
     def types(self, *arguments: str) -> tuple[int, str]:
         """Exit status and standard error."""
@@ -92,11 +95,16 @@ class Desk:
         body: dict[str, Any] = self.api.asked[-1].body
         return body
 
+    def sent(self) -> str:
+        """How many transactions the user has sent, as the chain tells it."""
+        return str(self.system.ask("eth_getTransactionCount", to_hex(self.user.address), "latest"))
+
     def shows(self, body: dict[str, Any]) -> None:
         """Let the API show this job as the librarian does."""
         job = parse_body(body)
         names = ("job_id", "job_title", "task_definition_id", "user_address", "created_chain_id", "time_frame")
         row = {name: body[name] for name in (*names, "recurring")}
+        self.api.on("POST", f"/api/jobs/update/{job.job_id}/check?mandated=true", {"is_accepted": True})
         trigger = {name: body[name] for name in ("target_contract_address", "time_interval")}
         version = str(self.entry(body).version)
         self.api.on(
@@ -149,6 +157,41 @@ def test_create_when_the_job_is_new_then_it_is_deposited_for_registered_mandated
     assert body["mandate"]["runsMax"] == "3"
 
 
+@pytest.mark.parametrize("options", [(), ("--no-mandate",), ("--deposit", "5")])
+def test_create_when_the_api_would_refuse_the_job_then_nothing_is_sent_to_the_chain(
+    desk: Desk, options: tuple[str, ...]
+) -> None:
+    query = "false" if options == ("--no-mandate",) else "true"
+    what = "value_source_url is of a scheme that is not asked"
+    desk.api.refuse("POST", f"{CHECK}?mandated={query}", 400, what, field="value_source_url")
+    before = desk.sent()
+    status, said = desk.types("jobs", "create", desk.job(), *options)
+    assert status == 2
+    assert f"{desk.folder / 'job.json'}: " in said and what in said
+    assert desk.sent() == before
+    (asked,) = desk.api.asked
+    assert "job_id" not in asked.body and asked.body["mandate"] is None
+
+
+def test_create_when_the_api_is_away_before_then_nothing_is_sent_to_the_chain(desk: Desk) -> None:
+    desk.api.refuse("POST", f"{CHECK}?mandated=true", 503, "the chain is away")
+    before = desk.sent()
+    assert desk.types("jobs", "create", desk.job())[0] == 69
+    assert desk.sent() == before
+
+
+def test_update_when_the_api_would_refuse_it_then_nothing_is_sent_to_the_chain(desk: Desk) -> None:
+    body = desk.create()
+    before = desk.entry(body)
+    desk.shows(body)
+    path = f"/api/jobs/update/{body['job_id']}/check?mandated=true"
+    desk.api.refuse("POST", path, 409, "occurrences are open", field="job_id")
+    status, said = desk.types("jobs", "update", desk.job(job_id=body["job_id"], time_interval=90))
+    assert status == 2
+    assert "occurrences are open" in said
+    assert desk.entry(body) == before
+
+
 def test_create_when_no_mandate_is_wanted_then_there_is_none(desk: Desk) -> None:
     body = desk.create("--no-mandate")
     assert body["mandate"] is None
@@ -174,14 +217,14 @@ def test_create_when_the_registry_binds_another_job_then_it_is_refused_before_an
     assert status == 2
     assert "job_id: is " in said
     assert "binds to another job: triggerx jobs update changes it" in said
-    assert len(desk.api.asked) == asked
+    assert [each.path for each in desk.api.asked[asked:]] == [f"{CHECK}?mandated=true"]
 
 
 def test_create_when_the_deposit_is_more_than_there_is_then_the_chain_is_told_to_refuse(desk: Desk) -> None:
     status, said = desk.types("jobs", "create", desk.job(), "--deposit", str(10**30))
     assert status == 2
     assert "the chain refuses the transaction" in said
-    assert desk.api.asked == []
+    assert [each.path for each in desk.api.asked] == [f"{CHECK}?mandated=true"]
 
 
 def test_create_when_the_endpoint_is_away_then_it_is_named(desk: Desk) -> None:

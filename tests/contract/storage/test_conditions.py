@@ -89,6 +89,8 @@ async def test_a_window_when_moved_drops_adds_and_forgets(store: Store) -> None:
     assert await store.blocks.window("events:1") == (block(2), block(3), block(4, fork=1))
     await store.blocks.move("events:1", dropped=[block(4)], added=[], keep=4)
     assert await store.blocks.window("events:1") == (block(2), block(3), block(4, fork=1))
+    assert await store.blocks.hash_at("events:1", 4) == block(4, fork=1).hash
+    assert await store.blocks.hash_at("events:1", 5) is None
     assert await store.blocks.window("events:10") == (block(1),)
     assert await store.blocks.window("events:2") == ()
 

@@ -60,7 +60,9 @@ async def test_changes_when_the_job_is_unknown_say_which(store: Store) -> None:
     with pytest.raises(NotFound, match=str(unknown)):
         await store.jobs.set_status(unknown, JobStatus.FAILED, reason="")
     with pytest.raises(NotFound, match=str(unknown)):
-        await store.jobs.record_execution(unknown, executed_at=1, cost_wei=1, gas=1)
+        await store.jobs.record_execution(unknown, executed_at=1, gas=1)
+    with pytest.raises(NotFound, match=str(unknown)):
+        await store.jobs.record_charge(unknown, charged_at=1, cost_wei=1)
 
 
 async def test_an_owners_jobs_when_listed_are_theirs_alone_in_the_order_of_acceptance(store: Store) -> None:

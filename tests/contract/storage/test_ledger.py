@@ -17,7 +17,7 @@ from tests.contract.storage.nouns import (
 )
 from triggerx.core.errors import NotFound
 from triggerx.core.evidence import ConditionEvidence, ManualEvidence, firing_of
-from triggerx.core.ledger import Decision, EntryNumber, LedgerEntry, NewEntry, Outcome, Reason
+from triggerx.core.ledger import Decision, EntryNumber, LedgerEntry, NewEntry, Outcome, Reason, Ruling
 from triggerx.evm.types import ChainId
 from triggerx.ports.store import Store
 
@@ -256,6 +256,20 @@ async def test_jobs_when_an_occurrence_waits_are_told_from_the_others(store: Sto
     assert await store.ledger.waiting([1, 2, 3, 4, 99]) == {2, 3}
     assert await store.ledger.waiting([1]) == frozenset()
     assert await store.ledger.waiting([]) == frozenset()
+
+
+async def test_end_waiting_when_called_then_a_job_has_nothing_left_to_decide_about(store: Store) -> None:
+    for number in (1, 2):
+        await stored_job(store, number)
+    outcomes = (Outcome.CONFIRMING, Outcome.QUEUED, Outcome.HELD, Outcome.FIRED)
+    await store.ledger.add_many([replace(entry(n, job_number=1), outcome=each) for n, each in enumerate(outcomes)])
+    await store.ledger.add_many([replace(entry(9, job_number=2, of=2), outcome=Outcome.HELD)])
+    ruling = Ruling(outcome=Outcome.MISSED, reason=Reason.REPLACED, detail="so")
+    await store.ledger.end_waiting(1, ruling, now_ms=77)
+    assert await store.ledger.waiting([1, 2]) == {2}
+    assert await store.ledger.count(job_id(1)) == {Outcome.MISSED: 3, Outcome.FIRED: 1}
+    (first, *_) = await store.ledger.list_by_job(job_id(1), since=0, until=1 << 40, limit=9)
+    assert (first.entry.reason, first.entry.detail, first.entry.decided_at_ms) == (Reason.REPLACED, "so", 77)
 
 
 async def test_entries_when_added_in_a_transaction_are_seen_in_it_and_gone_when_it_fails(store: Store) -> None:

@@ -142,6 +142,7 @@ HOT: dict[str, dict[str, object]] = {
     "count_tasks_of_job": {"job_id": "17"},
     "last_dead_task_of_job": {"job_id": "17"},
     "linked_jobs": {"limit": 100},
+    "jobs_naming": {"job_id": "17", "owner": bytes(20), "limit": 2},
     "entries_by_key": {"task_keys": HASHES},
     "entries_in_blocks": {"chain_id": 1, "block_hashes": HASHES},
     "last_entries_of_jobs": {"numbers": NUMBERS},

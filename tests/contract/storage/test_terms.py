@@ -291,6 +291,9 @@ async def test_linked_jobs_when_listed_wait_for_one_of_their_owner_that_is_over(
         status=JobStatus.COMPLETED,
     )
     assert await store.jobs.list_linked(limit=9) == ()
+    assert await store.jobs.list_naming(job_id(2), owner=head.body.owner, limit=9) == (job_id(1),)
+    assert await store.jobs.list_naming(job_id(2), owner=address(0xBB), limit=9) == (job_id(3),)
+    assert await store.jobs.list_naming(job_id(1), owner=head.body.owner, limit=9) == ()
     for status, is_paused, is_over in (
         (JobStatus.COMPLETED, False, True),
         (JobStatus.STOPPED, True, False),
@@ -318,7 +321,7 @@ async def test_runs_when_counted_add_up_for_job_and_owner_and_begin_anew_each_da
     assert (first.runs, first.open_runs, first.runs_today, first.usage_day) == (3, 3, 3, TODAY)
     assert (first.user_runs_today, first.user_usage_day) == (6, TODAY)
     assert (await terms_of(store, 3)).user_runs_today == 1
-    await store.jobs.record_execution(job_id(1), executed_at=NOW, cost_wei=5, gas=1)
+    await store.jobs.record_charge(job_id(1), charged_at=NOW, cost_wei=5)
     await store.jobs.count_fired([Fired(number=1, runs=1, day=TODAY + 1)])
     first = await terms_of(store, 1)
     assert (first.runs, first.open_runs, first.runs_today, first.usage_day) == (4, 4, 1, TODAY + 1)
@@ -346,10 +349,12 @@ async def test_runs_when_they_end_are_open_no_more_and_never_below_none(store: S
     await store.jobs.count_run(job_id(9), RunChange.TAKEN_AGAIN)
 
 
-async def test_an_execution_when_recorded_moves_time_up_only_and_adds_the_exact_cost(store: Store) -> None:
+async def test_an_execution_when_recorded_moves_time_up_only_and_a_charge_is_added_exactly(store: Store) -> None:
     await stored_job(store)
-    await store.jobs.record_execution(job_id(1), executed_at=NOW + 10, cost_wei=BIG, gas=70_000)
-    await store.jobs.record_execution(job_id(1), executed_at=NOW + 4, cost_wei=1, gas=80_000)
+    await store.jobs.record_execution(job_id(1), executed_at=NOW + 10, gas=70_000)
+    await store.jobs.record_execution(job_id(1), executed_at=NOW + 4, gas=80_000)
+    await store.jobs.record_charge(job_id(1), charged_at=NOW + 10, cost_wei=BIG)
+    await store.jobs.record_charge(job_id(1), charged_at=NOW + 4, cost_wei=1)
     found, terms = await store.jobs.get(job_id(1)), await terms_of(store)
     assert found is not None
     assert found.last_executed_at == NOW + 10
@@ -360,10 +365,10 @@ async def test_an_execution_when_recorded_moves_time_up_only_and_adds_the_exact_
 async def test_a_cost_when_of_the_day_before_is_spent_but_not_today(store: Store) -> None:
     await stored_job(store)
     await store.jobs.count_fired([Fired(number=1, runs=4, day=TODAY)])
-    await store.jobs.record_execution(job_id(1), executed_at=NOW - DAY_S, cost_wei=3, gas=1)
+    await store.jobs.record_charge(job_id(1), charged_at=NOW - DAY_S, cost_wei=3)
     terms = await terms_of(store)
     assert (terms.spent_wei, terms.spent_today_wei, terms.runs_today) == (BIG + 3, 0, 4)
-    await store.jobs.record_execution(job_id(1), executed_at=NOW + DAY_S, cost_wei=2, gas=1)
+    await store.jobs.record_charge(job_id(1), charged_at=NOW + DAY_S, cost_wei=2)
     terms = await terms_of(store)
     assert (terms.spent_wei, terms.spent_today_wei, terms.runs_today, terms.usage_day) == (BIG + 5, 2, 0, TODAY + 1)
 

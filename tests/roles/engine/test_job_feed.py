@@ -77,3 +77,27 @@ async def test_changes_when_the_bus_lost_an_event_then_reading_all_again_finds_t
         await node.store.jobs.set_status(job.job_id, JobStatus.STOPPED, reason="")
         await scene.clock.advance(int(ALL_AGAIN_S))
         assert await feed.changes() == Changes(gone=(1,))
+
+
+async def test_has_changes_when_only_others_changed_then_they_are_forgotten(tmp_path: Path) -> None:
+    async with open_scene(tmp_path) as scene:
+        node = await scene.engine()
+        feed = JobFeed(node.services, TriggerKind.EVENT, chain_id=CHAIN)
+        assert await feed.has_changes()
+        async with running(feed.listen()):
+            await scene.settle(1)
+            await feed.changes()
+            await told(scene, node, another(1))
+            await scene.settle(1)
+            assert not await feed.has_changes()
+            job = await told(scene, node, body_of(2, PAID))
+            await scene.settle(1)
+            assert await feed.has_changes()
+            assert await feed.has_changes()
+            assert numbers(await feed.changes()) == [2]
+            assert not await feed.has_changes()
+            await node.store.jobs.set_status(job.job_id, JobStatus.COMPLETED, reason="")
+            await node.services.bus.publish(JobChanged(job.job_id))
+            await scene.settle(1)
+            assert await feed.has_changes()
+            assert (await feed.changes()).gone == (2,)

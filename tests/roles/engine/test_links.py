@@ -9,6 +9,7 @@ from tests.roles.engine.test_slots import another
 from tests.roles.scene import Node, Scene, open_scene, running
 from tests.unit.core.sample import DUE
 from triggerx.core.job import Job, JobStatus, OnLinkFailure
+from triggerx.core.ledger import Outcome, Reason
 from triggerx.events import JobChanged
 from triggerx_engine.links import Links
 
@@ -82,3 +83,20 @@ async def test_run_when_the_job_before_is_only_paused_then_the_linked_one_waits(
         async with running(Links(node.services, poll_s=1.0).run()):
             await scene.pass_time(2)
         assert (await found(node, waiting)).status is JobStatus.CREATED
+
+
+@pytest.mark.parametrize("status", [JobStatus.COMPLETED, JobStatus.FAILED])
+async def test_run_when_the_engine_was_away_meanwhile_then_what_was_due_before_is_skipped_as_linked(
+    tmp_path: Path, status: JobStatus
+) -> None:
+    async with open_scene(tmp_path) as scene:
+        node = await scene.engine()
+        first, waiting = await chain_of(scene, node)
+        await end(node, first, status)
+        await scene.clock.advance(DUE + 20 - scene.clock.now())
+        async with running(Links(node.services, poll_s=1.0).run()):
+            await scene.settle()
+        (left,) = await node.store.ledger.list_by_job(waiting.job_id, since=0, until=DUE * 2, limit=9)
+        assert (left.entry.moment, left.entry.last_moment, left.entry.count) == (DUE, DUE + 20, 3)
+        assert (left.outcome, left.entry.reason) == (Outcome.SKIPPED, Reason.LINKED)
+        assert (await found(node, waiting)).next_due_at == (DUE + 30 if status is JobStatus.COMPLETED else None)

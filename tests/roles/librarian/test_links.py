@@ -78,3 +78,41 @@ async def test_post_when_a_link_leads_nowhere_then_it_is_refused(tmp_path: Path)
         await desk.taken_in(event_job(3))
         assert "waits for no other" in await refusal(desk, head(THIRD))
         assert await desk.store.jobs.list_by_owner(STRANGER.address) == ()
+
+
+async def test_post_when_another_job_names_the_same_successor_then_it_is_refused_whatever_became_of_that(
+    tmp_path: Path,
+) -> None:
+    async with open_desk(tmp_path) as desk:
+        for body in (block(3), head(THIRD)):
+            await desk.taken_in(body)
+        second = job(2, chain_status=1, link_job_id=THIRD)
+        said = await refusal(desk, second)
+        assert f"is job {THIRD}, which job {FIRST} starts already" in said
+        assert (await desk.send("POST", "/api/jobs/check", body=second))[1]["field"] == "link_job_id"
+        await desk.store.jobs.set_status((await desk.stored(head(THIRD))).job_id, JobStatus.COMPLETED, reason="")
+        assert await refusal(desk, second) == said
+        assert len(await desk.store.jobs.list_by_owner(OWNER.address)) == 2
+
+
+async def test_post_when_two_of_one_array_name_the_same_successor_then_none_is_taken(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        bodies = [head(THIRD), job(2, chain_status=1, link_job_id=THIRD), block(3)]
+        for body in bodies:
+            desk.register(body)
+        status, problem = await desk.send("POST", "/api/jobs", body=bodies)
+        assert (status, problem["field"]) == (422, "link_job_id")
+        assert await desk.store.jobs.list_by_owner(OWNER.address) == ()
+
+
+async def test_update_when_a_job_keeps_or_frees_its_successor_then_it_is_its_own(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        for body in (block(3), head(THIRD)):
+            await desk.taken_in(body)
+        first = f"/api/jobs/update/{FIRST}"
+        assert (await desk.send("PUT", first, key="owner", body={"priority": 1}))[0] == 200
+        freed = {"chain_status": 0, "link_job_id": "-1"}
+        assert (await desk.send("PUT", first, key="owner", body=freed))[0] == 200
+        await desk.taken_in(job(2, chain_status=1, link_job_id=THIRD))
+        again = {"chain_status": 1, "link_job_id": THIRD}
+        assert (await desk.send("PUT", first, key="owner", body=again))[1]["field"] == "link_job_id"

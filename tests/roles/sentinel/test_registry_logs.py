@@ -12,6 +12,7 @@ from tests.roles.sentinel.post import open_post
 from tests.unit.core.sample import CHAIN, CREATED_AT, DUE, NETWORK, OWNER, job_body
 from triggerx.core.job import Job, JobId, JobStatus
 from triggerx.core.job_body import expected_job_hash
+from triggerx.core.ledger import Outcome, Reason
 from triggerx.events import JobChanged
 from triggerx.evm.contracts import JobRegistry
 from triggerx.evm.keccak import keccak256
@@ -74,6 +75,18 @@ async def test_run_when_a_job_was_deleted_then_it_is_stopped_for_good(tmp_path: 
         record = await post.node.store.registry.get(ID)
         assert record is not None
         assert (record.is_active, record.job_hash, record.version) == (False, JOB_HASH, CREATED_AT + 9)
+
+
+async def test_run_when_a_job_was_deleted_while_the_engine_was_away_then_what_was_due_before_is_missed(
+    tmp_path: Path,
+) -> None:
+    async with open_post(tmp_path) as post:
+        await post.scene.store_job(post.node)
+        await post.scene.clock.advance(20)
+        await post.mine(deleted())
+        (left,) = await post.node.store.ledger.list_by_job(ID, since=0, until=DUE * 2, limit=9)
+        assert (left.entry.moment, left.entry.last_moment, left.entry.count) == (DUE, DUE + 20, 3)
+        assert (left.outcome, left.entry.reason) == (Outcome.MISSED, Reason.STOPPED)
 
 
 async def test_run_when_a_job_was_deleted_whose_body_nobody_posted_then_only_its_record_ends(tmp_path: Path) -> None:

@@ -61,6 +61,8 @@ async def test_routes_when_asked_then_they_are_those_of_the_api(server: FakeApi)
     tasks: dict[str, list[object]] = {"tasks": []}
     table: list[tuple[str, str, object]] = [
         ("POST", "/api/jobs", {"job_ids": [str(JOB)]}),
+        ("POST", "/api/jobs/check?mandated=true", {"is_accepted": True, "next_due_at": None}),
+        ("POST", f"/api/jobs/update/{JOB}/check?mandated=false", {"is_accepted": True, "next_due_at": 5}),
         ("GET", "/api/jobs/by-apikey", listed),
         ("GET", "/api/jobs/user/0x0101010101010101010101010101010101010101", listed),
         ("PUT", f"/api/jobs/{JOB}/pause", done),
@@ -78,6 +80,8 @@ async def test_routes_when_asked_then_they_are_those_of_the_api(server: FakeApi)
         server.on(method, path, answer)
     async with Api.open(server.url, key=KEY, named_by="--api") as api:
         await api.post_job({"job_id": str(JOB)})
+        await api.check_job({"job_title": "ü"}, is_mandated=True)
+        await api.check_update(JOB, {"job_title": "ü"}, is_mandated=False)
         await api.jobs_of_key()
         await api.jobs_of(Address(b"\1" * 20))
         await api.pause_job(JOB)

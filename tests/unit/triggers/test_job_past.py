@@ -7,13 +7,22 @@ import pytest
 
 from tests.fakes.chain import FakeChain
 from tests.fakes.store import temporary_store
-from tests.unit.core.sample import BALANCE_ABOVE_100, CHAIN, CREATED_AT, job_body
+from tests.unit.core.sample import BALANCE_ABOVE_100, CHAIN, CREATED_AT, EVERY_TEN_S, job_body
+from triggerx.core.canonical import Json
 from triggerx.core.errors import RecoverableError
 from triggerx.core.evidence import ConditionEvidence, firing_of
-from triggerx.core.followers import BLOCKS_UNREAD, CONDITION_WATCHED, chain_follower, views_follower
+from triggerx.core.followers import (
+    BEGINS_ANEW,
+    BLOCKS_UNREAD,
+    CONDITION_WATCHED,
+    SCHEDULE_BEFORE,
+    chain_follower,
+    views_follower,
+)
 from triggerx.core.job import Job, JobStatus
 from triggerx.core.job_body import expected_job_hash
 from triggerx.core.ledger import NewEntry, Outcome, Reason
+from triggerx.core.schedule import dump_schedule
 from triggerx.evm.hub import task_key
 from triggerx.ports.chain import Cursor
 from triggerx.ports.store import Store
@@ -29,8 +38,10 @@ from triggerx.triggers.job_past import (
     read_past,
     unread_blocks,
 )
+from triggerx.triggers.occurrence import Frame
 from triggerx.triggers.replay import Beginning, span_of
 from triggerx.triggers.sources import name_of, source_of
+from triggerx.triggers.timetable import Stretch
 
 BODY = job_body(trigger=BALANCE_ABOVE_100)
 SUBJECT = f"job:{BODY.job_id}"
@@ -70,6 +81,21 @@ async def test_past_when_read_then_is_the_last_of_each_kind(tmp_path: Path, monk
             await store.events.append(kind, SUBJECT, payload, now_ms=second * 1000)  # type: ignore[arg-type]  # JSON
         watch = Watch(since_ms=9_000, since_block=None, edge=3)
         assert await read_past(store, BODY.job_id) == Past(updated_at=1, ended_at=4, stopped_at=5, watch=watch)
+
+
+async def test_past_when_schedules_were_replaced_then_each_is_kept_until_a_job_begins_anew_without(
+    tmp_path: Path,
+) -> None:
+    frame = Frame(created_at=CREATED_AT, expires_at=CREATED_AT + 60)
+    async with temporary_store(tmp_path) as store:
+        for second, until in ((3, CREATED_AT + 30), (4, CREATED_AT + 40)):
+            before: dict[str, Json] = {**dump_schedule(EVERY_TEN_S), "time_frame": 60, "until": until}
+            payload: dict[str, Json] = {SCHEDULE_BEFORE: before, BEGINS_ANEW: True}
+            await store.events.append("job_updated", SUBJECT, payload, now_ms=second * 1000)
+        stretches = [Stretch(trigger=EVERY_TEN_S, frame=frame, until=CREATED_AT + until) for until in (30, 40)]
+        assert await read_past(store, BODY.job_id) == Past(stretches=tuple(stretches))
+        await store.events.append("job_updated", SUBJECT, {SCHEDULE_BEFORE: None, BEGINS_ANEW: True}, now_ms=5000)
+        assert await read_past(store, BODY.job_id) == Past(updated_at=5)
 
 
 async def test_unread_blocks_when_noted_then_are_ranges(tmp_path: Path) -> None:

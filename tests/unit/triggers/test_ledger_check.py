@@ -23,9 +23,11 @@ from triggerx.triggers.ledger_check import (
     check_tasks,
 )
 from triggerx.triggers.occurrence import Occurrence, frame_of
+from triggerx.triggers.timetable import Stretch, Timetable
 
 JOB = job_body().job_id
 FRAME = frame_of(job_body())
+TIMETABLE = Timetable([Stretch(trigger=EVERY_TEN_S, frame=FRAME)])
 ALWAYS = Bounds(since=0, until=1 << 40)
 EVENT = EventEvidence(
     chain_id=CHAIN,
@@ -148,19 +150,19 @@ MISFIRE = Reason.MISFIRE
 def test_schedule_when_held_against_entries_then_each_difference_is_a_finding(
     entries: list[LedgerEntry], fault: list[Fault]
 ) -> None:
-    assert faults(list(check_schedule(EVERY_TEN_S, FRAME, entries, ALWAYS))) == fault
+    assert faults(list(check_schedule(TIMETABLE, entries, ALWAYS))) == fault
 
 
 def test_schedule_when_a_gap_is_found_then_says_how_many_due_seconds_it_has() -> None:
-    (finding,) = check_schedule(EVERY_TEN_S, FRAME, [due(10), due(60)], ALWAYS)
+    (finding,) = check_schedule(TIMETABLE, [due(10), due(60)], ALWAYS)
     assert finding.text == f"4 due seconds after {CREATED_AT + 10}, up to {CREATED_AT + 59}, have no entry"
 
 
 def test_schedule_when_bounded_then_what_is_out_of_it_is_not_missing() -> None:
     bounds = Bounds(since=CREATED_AT + 15, until=CREATED_AT + 39)
     entries = [due(10, MISSED, MISFIRE, last=20, count=2), due(30)]
-    assert list(check_schedule(EVERY_TEN_S, FRAME, entries, bounds)) == []
-    assert list(check_schedule(EVERY_TEN_S, FRAME, [], Bounds(since=5, until=4))) == []
+    assert list(check_schedule(TIMETABLE, entries, bounds)) == []
+    assert list(check_schedule(TIMETABLE, [], Bounds(since=5, until=4))) == []
 
 
 @pytest.mark.parametrize("outcome", Outcome)

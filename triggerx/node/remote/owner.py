@@ -1,7 +1,8 @@
 """What `triggerx jobs create`, `update`, `delete` and `run` do: an owner's transactions and signatures, then the API.
 
-The chain comes first. What was done on it is told before the API is asked, so that it can be gone on with when the API
-is away; a job that is on chain is never created again.
+Before anything is signed or sent the API judges the job, so that no transaction is made of what it would refuse. Then
+the chain comes first: what was done on it is told before the job is handed in, so that it can be gone on with when the
+API is away; a job that is on chain is never created again.
 """
 
 import secrets
@@ -15,9 +16,11 @@ from triggerx.client.api import Answer, Api, ApiRefused
 from triggerx.client.job_file import JobFile
 from triggerx.client.owner import BoundFields, Owner, Registration, hash_of, is_bound_by
 from triggerx.client.signing import ATTEMPTS_DEFAULT, FEE_MAX_DEFAULT_WEI, MandateTerms, sign_mandate, sign_run
+from triggerx.core.canonical import Json
 from triggerx.core.errors import InvalidInput, UnrecoverableError
 from triggerx.core.job import JobBody, JobId, TaskDefinition
 from triggerx.core.job_body import STATIC_DEFINITIONS, chain_id_of, dump_body, target_function
+from triggerx.core.network import ActionChain
 from triggerx.evm.registry import registry_data
 from triggerx.evm.types import ChainId, Wei, checksum, parse_address, to_hex
 from triggerx.node.clock import SystemClock
@@ -73,7 +76,11 @@ def create_job(place: Place, file: Path, order: CreateOrder, *, is_json: bool) -
         body = job_file.body()
         shown(_handed_in(place, job_file, body), is_json=is_json)
         return
-    body = run(lambda: _on_chain(place, job_file, order))
+    draft = job_file.draft(owner=place.signer.address, chain_id=place.default_chain_id, now=SystemClock().now())
+    is_mandated = _is_mandated(place, job_file, draft, order)
+    asked_about = _unmandated(draft, has_id=job_file.has_job_id)
+    _asked_about(place, job_file, lambda api: api.check_job(asked_about, is_mandated=is_mandated))
+    body = run(lambda: _on_chain(place, job_file, draft, order))
     shown(_handed_in(place, job_file, body), is_json=is_json)
 
 
@@ -85,9 +92,12 @@ def update_job(place: Place, file: Path, order: CreateOrder, *, is_json: bool) -
     if place.signer is None:
         body = job_file.body()
     else:
-        job_id = job_file.draft(owner=place.signer.address, chain_id=place.default_chain_id, now=0).job_id
-        known = asked(place, lambda api: api.job(job_id)).value
-        body = run(lambda: _updated(place, job_file, known, order))
+        wanted = job_file.body(owner=place.signer.address, chain_id=place.default_chain_id)
+        known = asked(place, lambda api: api.job(wanted.job_id)).value
+        is_mandated = _is_mandated(place, job_file, wanted, order)
+        asked_about = _unmandated(wanted, has_id=True)
+        _asked_about(place, job_file, lambda api: api.check_update(wanted.job_id, asked_about, is_mandated=is_mandated))
+        body = run(lambda: _updated(place, job_file, wanted, known, order))
     shown(_asked_about(place, job_file, lambda api: api.update_job(body.job_id, dump_body(body))), is_json=is_json)
 
 
@@ -145,12 +155,10 @@ def _asked_about(place: Place, job_file: JobFile, question: Callable[[Api], Awai
         raise about_file(job_file, error) from error
 
 
-async def _on_chain(place: Place, job_file: JobFile, order: CreateOrder) -> JobBody:
+async def _on_chain(place: Place, job_file: JobFile, draft: JobBody, order: CreateOrder) -> JobBody:
     """Return the body of a job that is on chain, with its mandate."""
     signer = place.required_signer()
-    draft = job_file.draft(owner=signer.address, chain_id=place.default_chain_id, now=SystemClock().now())
     async with place.open_owner(draft.created_chain_id) as owner:
-        _check_signable(job_file, draft, order, owner)
         if order.deposit is not None:
             await owner.deposit(order.deposit)
             say(f"deposited {order.deposit} wei for {checksum(signer.address)}")
@@ -163,11 +171,8 @@ async def _on_chain(place: Place, job_file: JobFile, order: CreateOrder) -> JobB
         return _mandated(body, registered, order, owner)
 
 
-async def _updated(place: Place, job_file: JobFile, known: JobRow, order: CreateOrder) -> JobBody:
-    signer = place.required_signer()
-    body = job_file.body(owner=signer.address, chain_id=place.default_chain_id)
+async def _updated(place: Place, job_file: JobFile, body: JobBody, known: JobRow, order: CreateOrder) -> JobBody:
     async with place.open_owner(body.created_chain_id) as owner:
-        _check_signable(job_file, body, order, owner)
         registered = await _entry(job_file, body, owner)
         if not is_bound_by(registered.entry, body):
             old = _bound(known, body)
@@ -221,24 +226,31 @@ async def _entry(job_file: JobFile, body: JobBody, owner: Owner) -> Registration
     return Registration(job_id=body.job_id, entry=entry)
 
 
-def _check_signable(job_file: JobFile, body: JobBody, order: CreateOrder, owner: Owner) -> None:
-    """Find out before any transaction that a mandate could not be signed afterwards."""
-    if not _takes_mandate(order, owner):
-        return
+def _is_mandated(place: Place, job_file: JobFile, body: JobBody, order: CreateOrder) -> bool:
+    """Whether the job is to have a mandate; refuses one that could not be signed after the transactions."""
+    if not _takes_mandate(order, place.contracts(body.created_chain_id)):
+        return False
     try:
         target_function(body)
     except InvalidInput as error:
         raise job_file.wrong(
             error.field, f"{error.message}; the mandate names the function: --no-mandate leaves the job without one"
         ) from error
+    return True
 
 
-def _takes_mandate(order: CreateOrder, owner: Owner) -> bool:
-    return order.has_mandate and owner.contracts.is_guarded
+def _takes_mandate(order: CreateOrder, contracts: ActionChain) -> bool:
+    return order.has_mandate and contracts.is_guarded
+
+
+def _unmandated(body: JobBody, *, has_id: bool) -> dict[str, Json]:
+    """A body as the API judges it before: without its mandate, and without an id that only the registry can give."""
+    fields = dump_body(replace(body, mandate=None))
+    return {name: value for name, value in fields.items() if has_id or name != "job_id"}
 
 
 def _mandated(body: JobBody, registered: Registration, order: CreateOrder, owner: Owner) -> JobBody:
-    if not _takes_mandate(order, owner):
+    if not _takes_mandate(order, owner.contracts):
         say("it has no mandate: the execution hub guards neither its call nor its cost")
         return replace(body, mandate=None)
     signed = sign_mandate(body, registered.entry, order.terms, contracts=owner.contracts, signer=owner.signer)

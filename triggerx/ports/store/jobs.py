@@ -117,6 +117,10 @@ class Jobs(Protocol):
         """
         ...
 
+    async def list_naming(self, job_id: JobId, *, owner: Address, limit: int) -> Sequence[JobId]:
+        """Return the jobs of this owner, of every status, that name it as their `link_job_id`."""
+        ...
+
     async def count_due(self, until: int, *, limit: int) -> int:
         """Return how many jobs are due at or before a second, counting no further than `limit`."""
         ...
@@ -163,9 +167,13 @@ class Jobs(Protocol):
         """Set status and the sentence that explains it; raises `NotFound`."""
         ...
 
-    async def record_execution(self, job_id: JobId, *, executed_at: int, cost_wei: int, gas: int) -> None:
-        """Note an execution: `last_executed_at` moves up only, the cost is added to what was spent.
+    async def record_execution(self, job_id: JobId, *, executed_at: int, gas: int) -> None:
+        """Note an execution: `last_executed_at` moves up only.
 
         `gas` is what the run took, expected of the next one; 0 when it is not known. Raises `NotFound`.
         """
+        ...
+
+    async def record_charge(self, job_id: JobId, *, charged_at: int, cost_wei: int) -> None:
+        """Add what the owner was charged at this second to what was spent, in all and on its day; raises `NotFound`."""
         ...

@@ -40,6 +40,10 @@ class EventLog(Protocol):
         """Add several entries in their order."""
         ...
 
+    async def has(self, kind: str, subject: str) -> bool:
+        """Whether there is an entry of this kind and subject, as far as this transaction can see."""
+        ...
+
     async def after(self, sequence: int, *, limit: int, subject: str | None = None) -> Sequence[LoggedEvent]:
         """Return entries with a greater sequence, ascending, of one subject or all."""
         ...

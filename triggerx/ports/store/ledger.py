@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from triggerx.core.job import JobId
-from triggerx.core.ledger import Decision, EntryNumber, LedgerEntry, NewEntry, Outcome
+from triggerx.core.ledger import Decision, EntryNumber, LedgerEntry, NewEntry, Outcome, Ruling
 from triggerx.evm.types import ChainId, Hash32
 from triggerx.ports.chain import Block
 
@@ -27,6 +27,10 @@ class Ledger(Protocol):
 
     async def decide_many(self, decisions: Sequence[Decision], *, now_ms: int) -> None:
         """Give stored entries a new outcome."""
+        ...
+
+    async def end_waiting(self, job_number: int, ruling: Ruling, *, now_ms: int) -> None:
+        """Give every entry of a job that is CONFIRMING, QUEUED or HELD this outcome."""
         ...
 
     async def extend(self, number: EntryNumber, *, last_moment: int, count: int, detail: str, now_ms: int) -> None:
@@ -78,6 +82,10 @@ class Blocks(Protocol):
 
     async def window(self, follower: str) -> Sequence[Block]:
         """Return the blocks of a follower, ascending; their blooms are not kept, and are 256 zero bytes."""
+        ...
+
+    async def hash_at(self, follower: str, number: int) -> Hash32 | None:
+        """Return the hash of the block of this number in a follower's window, None where it is not in it."""
         ...
 
     async def move(self, follower: str, *, dropped: Sequence[Block], added: Sequence[Block], keep: int) -> None:

@@ -135,6 +135,11 @@ class JobQueries:
         jobs = {row.integer("job_number"): job_of(row) for row in rows}
         return tuple((jobs[waiting], jobs[before]) for waiting, before in pairs)
 
+    async def list_naming(self, job_id: JobId, *, owner: Address, limit: int) -> Sequence[JobId]:
+        """Return the jobs that name it as the one after them."""
+        rows = await self._session.fetch_all("jobs_naming", job_id=str(job_id), owner=owner, limit=limit)
+        return tuple(JobId(row.number("job_id")) for row in rows)
+
     async def list_unscheduled(self, *, after: int, limit: int) -> Sequence[IdleJob]:
         """Return the time jobs that have no due time any more."""
         return _idle(await self._session.fetch_all("unscheduled_jobs", after=after, limit=limit))
@@ -181,15 +186,15 @@ class JobQueries:
         )
         _found(job_id, written)
 
-    async def record_execution(self, job_id: JobId, *, executed_at: int, cost_wei: int, gas: int) -> None:
-        """Note an execution; its cost is of the day in which it was executed."""
+    async def record_execution(self, job_id: JobId, *, executed_at: int, gas: int) -> None:
+        """Note an execution."""
+        written = await self._session.execute("record_execution", job_id=str(job_id), executed_at=executed_at, gas=gas)
+        _found(job_id, written)
+
+    async def record_charge(self, job_id: JobId, *, charged_at: int, cost_wei: int) -> None:
+        """Add what the owner was charged to what was spent, and to what was on the day of it."""
         written = await self._session.execute(
-            "record_execution",
-            job_id=str(job_id),
-            executed_at=executed_at,
-            day=executed_at // DAY_S,
-            cost_wei=str(cost_wei),
-            gas=gas,
+            "record_charge", job_id=str(job_id), day=charged_at // DAY_S, cost_wei=str(cost_wei)
         )
         _found(job_id, written)
 

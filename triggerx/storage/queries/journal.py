@@ -40,6 +40,10 @@ class EventQueries:
         ]
         await self._session.execute_many("add_event", rows)
 
+    async def has(self, kind: str, subject: str) -> bool:
+        """Whether there is such an entry."""
+        return await self._session.fetch_one("event_of_subject", kind=kind, subject=subject) is not None
+
     async def after(self, sequence: int, *, limit: int, subject: str | None = None) -> Sequence[LoggedEvent]:
         """Return entries with a greater sequence, ascending."""
         if subject is None:

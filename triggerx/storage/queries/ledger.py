@@ -11,7 +11,7 @@ from triggerx.core.canonical import canonical_json
 from triggerx.core.errors import InvalidInput, NotFound, UnrecoverableError
 from triggerx.core.evidence import EventEvidence, Evidence, dump_evidence, parse_evidence
 from triggerx.core.job import JobId
-from triggerx.core.ledger import Decision, EntryNumber, LedgerEntry, NewEntry, Outcome, Reason
+from triggerx.core.ledger import Decision, EntryNumber, LedgerEntry, NewEntry, Outcome, Reason, Ruling
 from triggerx.evm.hub import Firing
 from triggerx.evm.types import ChainId, Hash32
 from triggerx.ports.chain import Block
@@ -52,6 +52,17 @@ class LedgerQueries:
             for decision in decisions
         ]
         await self._session.execute_many("decide_entry", rows)
+
+    async def end_waiting(self, job_number: int, ruling: Ruling, *, now_ms: int) -> None:
+        """Give every entry of a job that still waits this outcome."""
+        await self._session.execute(
+            "end_waiting_entries",
+            job_number=job_number,
+            outcome=ruling.outcome.value,
+            reason=ruling.reason.value,
+            detail=ruling.detail,
+            now_ms=now_ms,
+        )
 
     async def extend(self, number: EntryNumber, *, last_moment: int, count: int, detail: str, now_ms: int) -> None:
         """Let a range end later."""
@@ -127,6 +138,11 @@ class BlockQueries:
             )
             for row in await self._session.fetch_all("blocks_of_follower", follower=follower)
         )
+
+    async def hash_at(self, follower: str, number: int) -> Hash32 | None:
+        """Return the hash of one block of a follower."""
+        row = await self._session.fetch_one("block_of_follower", follower=follower, number=number)
+        return None if row is None else Hash32(row.octets("hash"))
 
     async def move(self, follower: str, *, dropped: Sequence[Block], added: Sequence[Block], keep: int) -> None:
         """Take dropped blocks out, put new ones in, and forget the oldest."""

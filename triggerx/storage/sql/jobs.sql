@@ -108,6 +108,11 @@ FROM jobs w JOIN jobs b ON b.link_job_id = w.job_id AND b.link_job_id <> '-1' AN
 WHERE w.chain_status = 2 AND w.status = 0 AND b.status IN (2, 3, 4) AND NOT b.is_paused
 ORDER BY w.job_number, b.job_number LIMIT :limit
 
+-- name: jobs_naming
+SELECT j.job_id FROM jobs j
+WHERE j.link_job_id = :job_id AND j.link_job_id <> '-1' AND j.owner = :owner
+ORDER BY j.job_number LIMIT :limit
+
 -- name: jobs_by_number
 {job} WHERE j.job_number IN (SELECT CAST(listed.value AS BIGINT) FROM {each}(:numbers) AS listed)
 
@@ -122,6 +127,11 @@ UPDATE jobs SET
     last_executed_at = CASE
         WHEN last_executed_at IS NULL OR last_executed_at < :executed_at THEN :executed_at ELSE last_executed_at
     END,
+    run_gas = CASE WHEN :gas > 0 THEN :gas ELSE run_gas END
+WHERE job_id = :job_id
+
+-- name: record_charge
+UPDATE jobs SET
     spent_wei = add_decimal(spent_wei, :cost_wei),
     spent_today_wei = CASE
         WHEN usage_day < :day THEN :cost_wei
@@ -129,6 +139,5 @@ UPDATE jobs SET
         ELSE spent_today_wei
     END,
     runs_today = CASE WHEN usage_day < :day THEN 0 ELSE runs_today END,
-    usage_day = CASE WHEN usage_day < :day THEN :day ELSE usage_day END,
-    run_gas = CASE WHEN :gas > 0 THEN :gas ELSE run_gas END
+    usage_day = CASE WHEN usage_day < :day THEN :day ELSE usage_day END
 WHERE job_id = :job_id

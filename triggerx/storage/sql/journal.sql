@@ -10,6 +10,9 @@ RETURNING sequence
 -- gate: SELECT pg_advisory_xact_lock_shared({event_log_lock})
 INSERT INTO event_log (kind, subject, payload, recorded_at_ms) VALUES (:kind, :subject, :payload, :now_ms)
 
+-- name: event_of_subject
+SELECT sequence FROM event_log WHERE subject = :subject AND kind = :kind ORDER BY sequence LIMIT 1
+
 -- name: events_after
 -- gate: SELECT pg_advisory_xact_lock({event_log_lock})
 SELECT * FROM event_log WHERE sequence > :sequence ORDER BY sequence LIMIT :limit

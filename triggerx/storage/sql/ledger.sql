@@ -34,6 +34,10 @@ WHERE task_key = :task_key
 UPDATE ledger SET outcome = :outcome, reason = :reason, detail = :detail, decided_at_ms = :now_ms
 WHERE entry_number = :number
 
+-- name: end_waiting_entries
+UPDATE ledger SET outcome = :outcome, reason = :reason, detail = :detail, decided_at_ms = :now_ms
+WHERE job_number = :job_number AND outcome IN ('confirming', 'queued', 'held')
+
 -- name: extend_entry
 UPDATE ledger SET last_moment = :last_moment, occurrences = :count, detail = :detail, decided_at_ms = :now_ms
 WHERE entry_number = :number
@@ -98,6 +102,9 @@ SELECT COUNT(*) AS entries FROM ledger l WHERE l.outcome = 'queued'
 
 -- name: blocks_of_follower
 SELECT b.* FROM chain_blocks b WHERE b.follower = :follower ORDER BY b.number
+
+-- name: block_of_follower
+SELECT b.hash FROM chain_blocks b WHERE b.follower = :follower AND b.number = :number
 
 -- name: drop_block
 DELETE FROM chain_blocks WHERE follower = :follower AND number = :number AND hash = :hash
