@@ -18,12 +18,12 @@ from triggerx.core.terms import JobTerms
 from triggerx.events import Event, JobChanged, JobCreated
 from triggerx.evm.types import ChainId, Hash32
 from triggerx.moves import move_task
-from triggerx.ports.chain import Block, BlockRange, Chain, Receipt
+from triggerx.ports.chain import Block, BlockRange, Chain
 from triggerx.ports.store import Queries
 from triggerx.ports.store.jobs import TriggerKind
 from triggerx.role import Services, WakeUp
 from triggerx.triggers.block_logs import blocks_of
-from triggerx.triggers.ordinals import ordinals
+from triggerx.triggers.ordinals import ordinals, proven_ordinals
 from triggerx_engine.catch_up import CatchUp
 from triggerx_engine.event_jobs import EventJobs, Occurred, entry_of, mined_again, withdrawn
 from triggerx_engine.job_feed import PUTS_AT_ONCE, JobFeed
@@ -134,15 +134,15 @@ class ChainWatcher:
         self._log.warning("blocks replaced", count=len(dropped), last=dropped[0].number, entries=len(changed))
 
     async def _occurred(self, found: BlockRange) -> list[Occurred]:
-        """Match the logs, and find their places in the receipts: by counting where all logs are there."""
+        """Match the logs, and find their places in the receipts: by counting where the logs prove them."""
         matches = self._jobs.match(found.logs)
         if not matches:
             return []
         blocks = {block.number: block for block in found.blocks}
-        if found.is_whole:
-            places = ordinals(found.logs)
-        else:
-            places = await self._places({log.block_number for log, _ in matches}, blocks)
+        places = ordinals(found.logs) if found.is_whole else proven_ordinals(found.logs)
+        unproven = {log.block_number for log, _ in matches if (log.tx_hash, log.log_index) not in places}
+        for number in sorted(unproven):
+            places |= await self._chain.ordinals(blocks[number])
         occurred: list[Occurred] = []
         for log, number in matches:
             ordinal = places.get((log.tx_hash, log.log_index))
@@ -150,13 +150,6 @@ class ChainWatcher:
                 raise RecoverableError(f"block {log.block_number}'s receipts do not hold its log {log.log_index}")
             occurred.append(Occurred(number=number, log=log, block=blocks[log.block_number], ordinal=ordinal))
         return occurred
-
-    async def _places(self, numbers: set[int], blocks: dict[int, Block]) -> dict[tuple[Hash32, int], int]:
-        places: dict[tuple[Hash32, int], int] = {}
-        for number in sorted(numbers):
-            for receipt in await self._chain.receipts(blocks[number]):
-                places |= _places_in(receipt)
-        return places
 
     async def _enter(self, queries: Queries, occurred: Sequence[Occurred]) -> list[Event]:
         """Write entries; one whose firing is known is put back where a reorg had moved or dropped it.
@@ -232,8 +225,3 @@ def _pieces(
         if len(part) >= ENTRIES_PER_TRANSACTION or place == len(blocks):
             yield blocks[first:place], part
             first, part = place, []
-
-
-def _places_in(receipt: Receipt) -> dict[tuple[Hash32, int], int]:
-    indexes = sorted(log.log_index for log in receipt.logs)
-    return {(receipt.tx_hash, index): ordinal for ordinal, index in enumerate(indexes)}
