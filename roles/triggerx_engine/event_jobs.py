@@ -2,22 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
+from triggerx.core.errors import RecoverableError
 from triggerx.core.job import EventTrigger
-from triggerx.core.ledger import QUEUED, LedgerEntry, NewEntry, Outcome, Reason, Ruling, new_entry
+from triggerx.core.ledger import QUEUED, LedgerEntry, LogEntries, LogEntry, NewEntry, Outcome, Reason, Ruling
 from triggerx.core.terms import JobTerms
-from triggerx.evm.types import ChainId
-from triggerx.ports.chain import Log, LogFilter
+from triggerx.evm.hub import log_task_key
+from triggerx.evm.types import ChainId, Hash32
+from triggerx.ports.chain import Block, Log, LogFilter
 from triggerx.triggers.event import event_spec
 from triggerx.triggers.event_index import EventIndex
-from triggerx.triggers.occurrence import Frame, SeenLog, event_evidence
+
+Places: TypeAlias = Mapping[tuple[Hash32, int], int]
+"""Ordinals of logs in their receipts, by transaction hash and log index."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Occurred(SeenLog):
-    """A log that the job of this number waits for."""
-
-    number: int
+class _Watched:
+    terms: JobTerms
+    confirmations: int
 
 
 class EventJobs:
@@ -27,7 +31,7 @@ class EventJobs:
         self._chain_id = chain_id
         self._confirmations = confirmations
         self._index = EventIndex()
-        self._terms: dict[int, JobTerms] = {}
+        self._watched: dict[int, _Watched] = {}
         self._uncovered: dict[int, JobTerms] = {}
         self._covered: set[int] = set()
 
@@ -56,10 +60,11 @@ class EventJobs:
         if not isinstance(trigger, EventTrigger) or trigger.chain_id != self._chain_id:
             self.remove(terms.number)
             return
-        known = self._terms.get(terms.number)
-        if known is None or known.trigger != trigger:
+        known = self._watched.get(terms.number)
+        if known is None or known.terms.trigger != trigger:
             self._index.put(terms.number, event_spec(trigger))
-        self._terms[terms.number] = terms
+        confirmations = self._confirmations if trigger.confirmations is None else trigger.confirmations
+        self._watched[terms.number] = _Watched(terms=terms, confirmations=confirmations)
         if terms.watched_from is not None or terms.number in self._covered:
             self._covered.add(terms.number)
         else:
@@ -68,13 +73,9 @@ class EventJobs:
     def remove(self, number: int) -> None:
         """Watch a job no more."""
         self._index.remove(number)
-        self._terms.pop(number, None)
+        self._watched.pop(number, None)
         self._covered.discard(number)
         self._uncovered.pop(number, None)
-
-    def terms(self, number: int) -> JobTerms:
-        """The terms of a watched job as they were put: usage has moved on, and an entry does not depend on it."""
-        return self._terms[number]
 
     def wanted(self) -> LogFilter:
         """What to ask the chain for."""
@@ -84,23 +85,44 @@ class EventJobs:
         """Return each log with each job that wants it."""
         return list(self._index.match(logs))
 
-    def confirmations(self, terms: JobTerms) -> int:
-        """How many blocks a job's logs want on top."""
-        trigger = terms.trigger
-        own = trigger.confirmations if isinstance(trigger, EventTrigger) else None
-        return self._confirmations if own is None else own
+    def entries(
+        self, matches: Sequence[tuple[Log, int]], blocks: Mapping[int, Block], places: Places, *, now_ms: int
+    ) -> list[LogEntries]:
+        """Return the entries of logs with the jobs that want them, block after block.
 
+        Left out are logs from before a job was made or after its end. The terms are as they were put: usage has moved
+        on, and an entry does not depend on it. Raises `RecoverableError` for a log whose place is missing.
+        """
+        chain_id, watched = self._chain_id, self._watched
+        found: dict[tuple[int, int], LogEntries] = {}
+        for log, number in matches:
+            job = watched[number]
+            terms = job.terms
+            group = found.get((log.block_number, job.confirmations))
+            if group is None:
+                group = self._group(blocks[log.block_number], job.confirmations, now_ms)
+                found[log.block_number, job.confirmations] = group
+            if not terms.created_at <= group.moment <= terms.expires_at:
+                continue
+            ordinal = places.get((log.tx_hash, log.log_index))
+            if ordinal is None:
+                raise RecoverableError(f"block {log.block_number}'s receipts do not hold its log {log.log_index}")
+            key = log_task_key(terms.job_id, chain_id, log.tx_hash, ordinal)
+            group.logs.append(LogEntry(number, terms.job_id, terms.priority, key, log.tx_hash, ordinal))
+        return [group for group in found.values() if group.logs]
 
-def entry_of(terms: JobTerms, occurred: Occurred, *, confirmations: int, now_ms: int) -> NewEntry | None:
-    """Return the entry of a log, None where it lies before the job was made or after its end."""
-    block = occurred.block
-    if not Frame(created_at=terms.created_at, expires_at=terms.expires_at).holds(block.timestamp):
-        return None
-    chain_id = terms.trigger.chain_id if isinstance(terms.trigger, EventTrigger) else ChainId(0)
-    evidence = event_evidence(chain_id, occurred)
-    waits = f"{confirmations} blocks are to lie on top of block {block.number}"
-    ruling = Ruling(outcome=Outcome.CONFIRMING, reason=Reason.UNCONFIRMED, detail=waits) if confirmations else QUEUED
-    return replace(new_entry(terms, evidence, ruling, now_ms=now_ms), ready_block=block.number + confirmations)
+    def _group(self, block: Block, confirmations: int, now_ms: int) -> LogEntries:
+        waits = f"{confirmations} blocks are to lie on top of block {block.number}"
+        waiting = Ruling(outcome=Outcome.CONFIRMING, reason=Reason.UNCONFIRMED, detail=waits)
+        return LogEntries(
+            chain_id=self._chain_id,
+            block_number=block.number,
+            block_hash=block.hash,
+            moment=block.timestamp,
+            ruling=waiting if confirmations else QUEUED,
+            ready_block=block.number + confirmations,
+            decided_at_ms=now_ms,
+        )
 
 
 def withdrawn(stored: LedgerEntry, *, now_ms: int) -> NewEntry | None:

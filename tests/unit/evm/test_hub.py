@@ -19,6 +19,7 @@ from triggerx.evm.hub import (
     Mandate,
     approval_message,
     assignment_digest,
+    log_task_key,
     mandate_digest,
     task_key,
 )
@@ -170,3 +171,10 @@ def test_firing_when_a_field_does_not_fit_its_solidity_type_then_is_refused_by_n
 def test_task_key_when_the_job_id_is_no_word_then_is_refused(job_id: int) -> None:
     with pytest.raises(ValueError, match="256 bits"):
         task_key(job_id, FIRING)
+
+
+def test_a_logs_task_key_when_made_without_its_firing_is_the_firings() -> None:
+    tx_hash = Hash32(b"\x07" * 32)
+    assert log_task_key(JOB, CHAIN, tx_hash, 258) == task_key(JOB, Firing.event(CHAIN, tx_hash, 258))
+    with pytest.raises(ValueError, match="job_id"):
+        log_task_key(1 << 256, CHAIN, tx_hash, 0)
