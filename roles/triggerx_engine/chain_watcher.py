@@ -26,7 +26,7 @@ from triggerx.triggers.block_logs import blocks_of
 from triggerx.triggers.occurrence import SeenLog
 from triggerx.triggers.ordinals import ordinals, proven_ordinals
 from triggerx_engine.catch_up import CatchUp
-from triggerx_engine.event_jobs import EventJobs, mined_again, withdrawn
+from triggerx_engine.event_jobs import EventJobs, Matches, Places, mined_again, withdrawn
 from triggerx_engine.job_feed import PUTS_AT_ONCE, JobFeed
 from triggerx_engine.queue import Queue
 from triggerx_engine.shelf import set_aside
@@ -110,20 +110,21 @@ class ChainWatcher:
         dropped while the engine is down, and nobody would know that they are to be withdrawn.
         """
         services = self._services
-        entries = await self._entries(found)
+        matches = self._jobs.match(found.logs)
+        places = await self._places(found, matches)
         services.crash_point("engine.chain.before-entries")
         dropped = found.dropped
-        for blocks, part in _pieces(found.blocks, entries):
+        for blocks, entries in self._pieces(found.blocks, matches, places):
             async with services.store.transaction() as queries:
                 if dropped:
                     await self._withdraw(queries, dropped)
-                events = await self._enter(queries, part)
+                events = await self._enter(queries, entries)
                 services.crash_point("engine.chain.after-entries")
                 await queries.blocks.move(self._name, dropped=dropped, added=blocks, keep=WINDOW_BLOCKS)
             dropped = ()
             await self._publish(events)
-        if entries:
-            self._log.info("events found", block=found.blocks[-1].number, events=_count(entries))
+        if matches:
+            self._log.info("events found", block=found.blocks[-1].number, events=sum(map(len, matches.values())))
         services.crash_point("engine.chain.before-release")
         await self._queue.release_confirmed(self._chain_id, head=found.blocks[-1].number)
 
@@ -134,17 +135,29 @@ class ChainWatcher:
         await queries.ledger.put_back(changed)
         self._log.warning("blocks replaced", count=len(dropped), last=dropped[0].number, entries=len(changed))
 
-    async def _entries(self, found: BlockRange) -> list[LogEntries]:
-        """Match the logs, and find their places in the receipts: by counting where the logs prove them."""
-        matches = self._jobs.match(found.logs)
+    async def _places(self, found: BlockRange, matches: Matches) -> Places:
+        """Find the places of logs in their receipts: by counting where the logs prove them."""
         if not matches:
-            return []
-        blocks = {block.number: block for block in found.blocks}
-        places = ordinals(found.logs) if found.is_whole else proven_ordinals(found.logs)
-        unproven = {log.block_number for log, _ in matches if (log.tx_hash, log.log_index) not in places}
-        for number in sorted(unproven):
-            places |= await self._chain.ordinals(blocks[number])
-        return self._jobs.entries(matches, blocks, places, now_ms=self._services.clock.now_ms())
+            return {}
+        if found.is_whole:
+            return ordinals(found.logs)
+        places = proven_ordinals(found.logs)
+        for block in found.blocks:
+            if any((log.tx_hash, log.log_index) not in places for log, _ in matches.get(block.number, ())):
+                places |= await self._chain.ordinals(block)
+        return places
+
+    def _pieces(
+        self, blocks: Sequence[Block], matches: Matches, places: Places
+    ) -> Iterator[tuple[Sequence[Block], Sequence[LogEntries]]]:
+        """Split a range into runs of whole blocks with `ENTRIES_PER_TRANSACTION` entries, or somewhat more."""
+        now_ms = self._services.clock.now_ms()
+        first, part = 0, list[LogEntries]()
+        for place, block in enumerate(blocks, start=1):
+            part += self._jobs.entries(block, matches.get(block.number, ()), places, now_ms=now_ms)
+            if place == len(blocks) or _count(part) >= ENTRIES_PER_TRANSACTION:
+                yield blocks[first:place], part
+                first, part = place, []
 
     async def _enter(self, queries: Queries, entries: Sequence[LogEntries]) -> list[Event]:
         """Write entries; returns what to tell the bus after the commit."""
@@ -174,12 +187,11 @@ class ChainWatcher:
             await self._services.bus.publish(event)
 
     async def _caught_up(self, seen: Sequence[SeenLog], terms: JobTerms, block_number: int) -> None:
-        entries = self._jobs.entries(
-            [(each.log, terms.number) for each in seen],
-            {each.block.number: each.block for each in seen},
-            {(each.log.tx_hash, each.log.log_index): each.ordinal for each in seen},
-            now_ms=self._services.clock.now_ms(),
-        )
+        now_ms = self._services.clock.now_ms()
+        entries: list[LogEntries] = []
+        for each in seen:
+            place = {(each.log.tx_hash, each.log.log_index): each.ordinal}
+            entries += self._jobs.entries(each.block, [(each.log, terms.number)], place, now_ms=now_ms)
         async with self._services.store.transaction() as queries:
             events = await self._enter(queries, entries)
             await queries.jobs.set_watched_from(terms.number, block_number)
@@ -206,21 +218,6 @@ class ChainWatcher:
         async with self._services.store.transaction() as queries:
             await queries.jobs.set_status(terms.job_id, JobStatus.FAILED, reason=str(error))
             await set_aside(queries, terms, error, now=self._services.clock.now())
-
-
-def _pieces(
-    blocks: Sequence[Block], entries: Sequence[LogEntries]
-) -> Iterator[tuple[Sequence[Block], Sequence[LogEntries]]]:
-    """Split a range into runs of whole blocks with `ENTRIES_PER_TRANSACTION` entries, or somewhat more."""
-    by_block: dict[int, list[LogEntries]] = {block.number: [] for block in blocks}
-    for each in entries:
-        by_block[each.block_number].append(each)
-    first, part = 0, list[LogEntries]()
-    for place, block in enumerate(blocks, start=1):
-        part += by_block[block.number]
-        if _count(part) >= ENTRIES_PER_TRANSACTION or place == len(blocks):
-            yield blocks[first:place], part
-            first, part = place, []
 
 
 def _count(entries: Sequence[LogEntries]) -> int:

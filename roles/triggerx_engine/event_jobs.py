@@ -1,7 +1,8 @@
 """The event jobs of one chain as its watcher keeps them: what they wait for, and the entries that their logs make."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import TypeAlias
 
 from triggerx.core.errors import RecoverableError
@@ -16,6 +17,8 @@ from triggerx.triggers.event_index import EventIndex
 
 Places: TypeAlias = Mapping[tuple[Hash32, int], int]
 """Ordinals of logs in their receipts, by transaction hash and log index."""
+Matches: TypeAlias = Mapping[int, Sequence[tuple[Log, int]]]
+"""Logs with the number of a job that wants them, by the number of their block."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,35 +84,37 @@ class EventJobs:
         """What to ask the chain for."""
         return self._index.filter()
 
-    def match(self, logs: Sequence[Log]) -> list[tuple[Log, int]]:
-        """Return each log with each job that wants it."""
-        return list(self._index.match(logs))
+    def match(self, logs: Sequence[Log]) -> Matches:
+        """Return each log with each job that wants it, by the number of its block."""
+        found: dict[int, list[tuple[Log, int]]] = {}
+        for number, matches in groupby(self._index.match(logs), key=_block_number):
+            found.setdefault(number, []).extend(matches)
+        return found
 
     def entries(
-        self, matches: Sequence[tuple[Log, int]], blocks: Mapping[int, Block], places: Places, *, now_ms: int
+        self, block: Block, matches: Iterable[tuple[Log, int]], places: Places, *, now_ms: int
     ) -> list[LogEntries]:
-        """Return the entries of logs with the jobs that want them, block after block.
+        """Return the entries of a block's logs with the jobs that want them.
 
-        Left out are logs from before a job was made or after its end. The terms are as they were put: usage has moved
-        on, and an entry does not depend on it. Raises `RecoverableError` for a log whose place is missing.
+        Left out are those of jobs that were made after the block, or had ended before it. The terms are as they were
+        put: usage has moved on, and an entry does not depend on it. Raises `RecoverableError` where a place is missing.
         """
-        chain_id, watched = self._chain_id, self._watched
-        found: dict[tuple[int, int], LogEntries] = {}
+        chain_id, moment, watched = self._chain_id, block.timestamp, self._watched
+        groups: dict[int, LogEntries] = {}
         for log, number in matches:
             job = watched[number]
             terms = job.terms
-            group = found.get((log.block_number, job.confirmations))
-            if group is None:
-                group = self._group(blocks[log.block_number], job.confirmations, now_ms)
-                found[log.block_number, job.confirmations] = group
-            if not terms.created_at <= group.moment <= terms.expires_at:
+            if not terms.created_at <= moment <= terms.expires_at:
                 continue
             ordinal = places.get((log.tx_hash, log.log_index))
             if ordinal is None:
-                raise RecoverableError(f"block {log.block_number}'s receipts do not hold its log {log.log_index}")
+                raise RecoverableError(f"block {block.number}'s receipts do not hold its log {log.log_index}")
+            group = groups.get(job.confirmations)
+            if group is None:
+                group = groups[job.confirmations] = self._group(block, job.confirmations, now_ms)
             key = log_task_key(terms.job_id, chain_id, log.tx_hash, ordinal)
             group.logs.append(LogEntry(number, terms.job_id, terms.priority, key, log.tx_hash, ordinal))
-        return [group for group in found.values() if group.logs]
+        return list(groups.values())
 
     def _group(self, block: Block, confirmations: int, now_ms: int) -> LogEntries:
         waits = f"{confirmations} blocks are to lie on top of block {block.number}"
@@ -150,6 +155,10 @@ def mined_again(stored: LedgerEntry, fresh: NewEntry, *, had_fired: bool, now_ms
         again = replace(fresh, outcome=Outcome.FIRED, reason=Reason.NONE, ready_block=None)
         return replace(again, detail="a reorg moved its log to another block after it had fired", decided_at_ms=now_ms)
     return fresh
+
+
+def _block_number(match: tuple[Log, int]) -> int:
+    return match[0].block_number
 
 
 def by_number(terms: Sequence[JobTerms]) -> Mapping[int, JobTerms]:
