@@ -34,7 +34,7 @@ from triggerx_engine.views import Views
 
 WINDOW_BLOCKS: Final = 256  # kept to notice a reorg by after a restart, as many as the follower itself remembers
 BEGIN_BLOCKS: Final = 64  # known from the start: deeper than the reorgs of any chain that is in use
-ENTRIES_PER_TRANSACTION: Final = 1_000  # a flood is entered in pieces of whole blocks, each some ten milliseconds
+ENTRIES_PER_TRANSACTION: Final = 4_000  # a flood is entered in pieces of whole blocks, each some 25 milliseconds
 CONFIRMATIONS: Final = 1  # on a chain that the network's file says nothing about
 RETRY_S: Final = 2.0  # after a chain did not answer; its client has tried every endpoint by then
 

@@ -7,9 +7,9 @@ from typing import TypeAlias
 
 from triggerx.core.errors import RecoverableError
 from triggerx.core.job import EventTrigger
-from triggerx.core.ledger import QUEUED, LedgerEntry, LogEntries, LogEntry, NewEntry, Outcome, Reason, Ruling
+from triggerx.core.ledger import QUEUED, LedgerEntry, LogEntries, NewEntry, Outcome, Reason, Ruling
 from triggerx.core.terms import JobTerms
-from triggerx.evm.hub import log_task_key
+from triggerx.evm.hub import log_key_head, log_task_key
 from triggerx.evm.types import ChainId, Hash32
 from triggerx.ports.chain import Block, Log, LogFilter
 from triggerx.triggers.event import event_spec
@@ -25,6 +25,7 @@ Matches: TypeAlias = Mapping[int, Sequence[tuple[Log, int]]]
 class _Watched:
     terms: JobTerms
     confirmations: int
+    key_head: bytes
 
 
 class EventJobs:
@@ -67,7 +68,9 @@ class EventJobs:
         if known is None or known.terms.trigger != trigger:
             self._index.put(terms.number, event_spec(trigger))
         confirmations = self._confirmations if trigger.confirmations is None else trigger.confirmations
-        self._watched[terms.number] = _Watched(terms=terms, confirmations=confirmations)
+        self._watched[terms.number] = _Watched(
+            terms=terms, confirmations=confirmations, key_head=log_key_head(terms.job_id)
+        )
         if terms.watched_from is not None or terms.number in self._covered:
             self._covered.add(terms.number)
         else:
@@ -112,8 +115,8 @@ class EventJobs:
             group = groups.get(job.confirmations)
             if group is None:
                 group = groups[job.confirmations] = self._group(block, job.confirmations, now_ms)
-            key = log_task_key(terms.job_id, chain_id, log.tx_hash, ordinal)
-            group.logs.append(LogEntry(number, terms.job_id, terms.priority, key, log.tx_hash, ordinal))
+            key = log_task_key(job.key_head, chain_id, log.tx_hash, ordinal)
+            group.logs.append((number, terms.job_id, terms.priority, key, log.tx_hash, ordinal))
         return list(groups.values())
 
     def _group(self, block: Block, confirmations: int, now_ms: int) -> LogEntries:

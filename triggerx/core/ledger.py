@@ -7,7 +7,7 @@ was observed of it is evidence.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, NamedTuple, NewType
+from typing import Final, NewType, TypeAlias
 
 from triggerx.core.evidence import EventEvidence, Evidence, firing_of
 from triggerx.core.job import JobId
@@ -143,15 +143,9 @@ def new_entry(terms: JobTerms, evidence: Evidence, ruling: Ruling, *, now_ms: in
     )
 
 
-class LogEntry(NamedTuple):
-    """What one log of `LogEntries` has for itself: the job that waits for it, and the firing that it is."""
-
-    job_number: int
-    job_id: JobId
-    priority: int
-    task_key: Hash32
-    tx_hash: Hash32
-    ordinal: int
+LogEntry: TypeAlias = tuple[int, JobId, int, Hash32, Hash32, int]
+"""What one log of `LogEntries` has for itself: the number, id and priority of the job that waits for it, its task key,
+its transaction's hash, and its ordinal in the receipt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,12 +167,12 @@ class LogEntries:
     def written_out(self) -> Iterator[NewEntry]:
         """Yield each as an entry of its own."""
         ruling = self.ruling
-        for log in self.logs:
+        for job_number, job_id, priority, key, tx_hash, ordinal in self.logs:
             yield NewEntry(
-                job_number=log.job_number,
-                job_id=log.job_id,
-                task_key=log.task_key,
-                firing=Firing.event(self.chain_id, log.tx_hash, log.ordinal),
+                job_number=job_number,
+                job_id=job_id,
+                task_key=key,
+                firing=Firing.event(self.chain_id, tx_hash, ordinal),
                 moment=self.moment,
                 last_moment=self.moment,
                 outcome=ruling.outcome,
@@ -186,13 +180,13 @@ class LogEntries:
                 detail=ruling.detail,
                 evidence=EventEvidence(
                     chain_id=self.chain_id,
-                    tx_hash=log.tx_hash,
-                    ordinal=log.ordinal,
+                    tx_hash=tx_hash,
+                    ordinal=ordinal,
                     block_number=self.block_number,
                     block_hash=self.block_hash,
                     block_timestamp=self.moment,
                 ),
-                priority=log.priority,
+                priority=priority,
                 ready_block=self.ready_block,
                 decided_at_ms=self.decided_at_ms,
             )

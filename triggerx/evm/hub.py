@@ -135,24 +135,20 @@ def task_key(job_id: int, firing: Firing) -> Hash32:
     keccak256(abi.encode(jobId, kind, index, chainId, txHash)), whose five words are put together here: thousands are
     made in a second. Raises `ValueError` for a job id of more than 256 bits; a firing's fields fit.
     """
-    return _task_key(job_id, firing.kind, firing.index, firing.chain_id, firing.tx_hash)
-
-
-def log_task_key(job_id: int, chain_id: ChainId, tx_hash: Hash32, ordinal: int) -> Hash32:
-    """The task key of `Firing.event(chain_id, tx_hash, ordinal)`, without the making of it."""
-    return _task_key(job_id, FiringKind.EVENT, ordinal, chain_id, tx_hash)
-
-
-def _task_key(job_id: int, kind: int, index: int, chain_id: int, tx_hash: bytes) -> Hash32:
     if not 0 <= job_id < 1 << 256:
         raise ValueError(f"job_id: expected a number of 256 bits, got {job_id}")
-    return keccak256(
-        job_id.to_bytes(32, "big")
-        + kind.to_bytes(32, "big")
-        + index.to_bytes(32, "big")
-        + chain_id.to_bytes(32, "big")
-        + tx_hash
-    )
+    words = (job_id, int(firing.kind), firing.index, firing.chain_id)
+    return keccak256(b"".join(word.to_bytes(32, "big") for word in words) + firing.tx_hash)
+
+
+def log_key_head(job_id: int) -> bytes:
+    """The first two of the five words of a log's task key, which all the logs of a job share."""
+    return job_id.to_bytes(32, "big") + FiringKind.EVENT.to_bytes(32, "big")
+
+
+def log_task_key(head: bytes, chain_id: ChainId, tx_hash: Hash32, ordinal: int) -> Hash32:
+    """The `task_key` of `Firing.event(chain_id, tx_hash, ordinal)` from the job's `log_key_head`, in half its time."""
+    return keccak256(head + ordinal.to_bytes(32, "big") + chain_id.to_bytes(32, "big") + tx_hash)
 
 
 def mandate_digest(mandate: Mandate, chain_id: ChainId, hub: Address) -> Hash32:

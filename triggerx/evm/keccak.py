@@ -30,7 +30,7 @@ def _hash() -> Callable[[bytes], Hash32]:
     raw: Any = _raw_api
     library = module._raw_keccak_lib
     absorb, squeeze, reset = library.keccak_absorb, library.keccak_digest, library.keccak_reset
-    pointer, size, taken = raw.c_uint8_ptr, raw.c_size_t, raw.get_raw_buffer
+    size, taken = raw.c_size_t, raw.get_raw_buffer
     length, padding = size(32), raw.c_ubyte(_PADDING)
     idle: list[tuple[Any, Any]] = []  # states with their outputs; who hashes takes one out, so no two threads share it
 
@@ -47,7 +47,7 @@ def _hash() -> Callable[[bytes], Hash32]:
             own = created()
         state, out = own[0].get(), own[1]
         reset(state)
-        absorb(state, pointer(data), size(len(data)))
+        absorb(state, data, size(len(data)))
         squeeze(state, out, length, padding)
         found = Hash32(taken(out))
         idle.append(own)

@@ -23,7 +23,6 @@ from triggerx.core.ledger import (
     EntryNumber,
     LedgerEntry,
     LogEntries,
-    LogEntry,
     NewEntry,
     Outcome,
     Reason,
@@ -69,7 +68,7 @@ def log_entries(number: int, *logs: int, job_number: int, ruling: Ruling = QUEUE
         decided_at_ms=NOW * 1000,
     )
     for log in logs:
-        found.logs.append(LogEntry(job_number, job_id(1), 1 + log % 3, hash32(log), hash32(log + 500), log % 7))
+        found.logs.append((job_number, job_id(1), 1 + log % 3, hash32(log), hash32(log + 500), log % 7))
     return found
 
 

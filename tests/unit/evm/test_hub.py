@@ -19,6 +19,7 @@ from triggerx.evm.hub import (
     Mandate,
     approval_message,
     assignment_digest,
+    log_key_head,
     log_task_key,
     mandate_digest,
     task_key,
@@ -173,8 +174,8 @@ def test_task_key_when_the_job_id_is_no_word_then_is_refused(job_id: int) -> Non
         task_key(job_id, FIRING)
 
 
-def test_a_logs_task_key_when_made_without_its_firing_is_the_firings() -> None:
+def test_a_logs_task_key_when_made_from_its_jobs_words_is_the_firings() -> None:
     tx_hash = Hash32(b"\x07" * 32)
-    assert log_task_key(JOB, CHAIN, tx_hash, 258) == task_key(JOB, Firing.event(CHAIN, tx_hash, 258))
-    with pytest.raises(ValueError, match="job_id"):
-        log_task_key(1 << 256, CHAIN, tx_hash, 0)
+    for job, ordinal in ((JOB, 258), (2**256 - 1, 0)):
+        expected = task_key(job, Firing.event(CHAIN, tx_hash, ordinal))
+        assert log_task_key(log_key_head(job), CHAIN, tx_hash, ordinal) == expected
