@@ -56,11 +56,14 @@ class Emitter:
     address: Address
     nonce: int
 
-    async def ping(self, start: int, count: int) -> None:
-        """Send transactions for so many numbers; they are mined at the next `mine`, or at once when that is on."""
+    async def ping(self, start: int, count: int, *, at: Address | None = None) -> None:
+        """Send transactions for so many numbers; they are mined at the next `mine`, or at once when that is on.
+
+        `at` is another contract of the same code.
+        """
         for first in range(start, start + count, LOGS_PER_TRANSACTION):
             some = min(LOGS_PER_TRANSACTION, start + count - first)
-            await self._send(self.address, ping_data(first, some), 100_000 + GAS_PER_LOG * some)
+            await self._send(at or self.address, ping_data(first, some), 100_000 + GAS_PER_LOG * some)
 
     async def create(self, init_code: bytes) -> Address:
         """Make a contract, and a block that holds it: one that is mined at once may still come after the answer."""

@@ -14,10 +14,11 @@ from triggerx.ports.chain import Block, Chain
 from triggerx.role import Services
 from triggerx.triggers.block_logs import seen_logs
 from triggerx.triggers.event import event_spec
-from triggerx_engine.event_jobs import EventJobs, Occurred
+from triggerx.triggers.occurrence import SeenLog
+from triggerx_engine.event_jobs import EventJobs
 
 JOBS_AT_ONCE: Final = 32  # between two ranges: new blocks do not wait long for many new jobs
-Enter = Callable[[Sequence[Occurred], JobTerms, int], Awaitable[None]]
+Enter = Callable[[Sequence[SeenLog], JobTerms, int], Awaitable[None]]
 """Stores what was found for a job, and the first block from which the follower covers it."""
 
 
@@ -38,15 +39,15 @@ class CatchUp:
         """
         last = covered_to.number
         for terms in self._jobs.uncovered[:JOBS_AT_ONCE]:
-            occurred = await self._read(terms, last)
+            seen = await self._read(terms, last)
             present = await self._chain.block(last)
             if present is None or present.hash != covered_to.hash:
                 return
-            await self._enter(occurred, terms, last + 1)
+            await self._enter(seen, terms, last + 1)
             self._jobs.cover(terms.number)
-            self._log.info("event job watched", job_id=str(terms.job_id), block=last + 1, found=len(occurred))
+            self._log.info("event job watched", job_id=str(terms.job_id), block=last + 1, found=len(seen))
 
-    async def _read(self, terms: JobTerms, last: int) -> list[Occurred]:
+    async def _read(self, terms: JobTerms, last: int) -> list[SeenLog]:
         trigger = terms.trigger
         if not isinstance(trigger, EventTrigger):
             return []
@@ -54,7 +55,6 @@ class CatchUp:
         first = 0 if before is None else before.number + 1
         if first > last:
             return []
-        found = seen_logs(self._chain, event_spec(trigger), first=first, last=last, by_topic=True)
         return [
-            Occurred(number=terms.number, log=seen.log, block=seen.block, ordinal=seen.ordinal) async for seen in found
+            seen async for seen in seen_logs(self._chain, event_spec(trigger), first=first, last=last, by_topic=True)
         ]

@@ -12,20 +12,21 @@ from typing import Final, NoReturn
 from triggerx.core.errors import InvalidInput, RecoverableError
 from triggerx.core.followers import chain_follower
 from triggerx.core.job import JobStatus
-from triggerx.core.ledger import NewEntry, Outcome
+from triggerx.core.ledger import LogEntries, NewEntry, Outcome
 from triggerx.core.task_inputs import ChainLogMinedAgain
 from triggerx.core.terms import JobTerms
 from triggerx.events import Event, JobChanged, JobCreated
-from triggerx.evm.types import ChainId, Hash32
+from triggerx.evm.types import ChainId
 from triggerx.moves import move_task
-from triggerx.ports.chain import Block, BlockRange, Chain, Receipt
+from triggerx.ports.chain import Block, BlockRange, Chain
 from triggerx.ports.store import Queries
 from triggerx.ports.store.jobs import TriggerKind
 from triggerx.role import Services, WakeUp
 from triggerx.triggers.block_logs import blocks_of
-from triggerx.triggers.ordinals import ordinals
+from triggerx.triggers.occurrence import SeenLog
+from triggerx.triggers.ordinals import ordinals, proven_ordinals
 from triggerx_engine.catch_up import CatchUp
-from triggerx_engine.event_jobs import EventJobs, Occurred, entry_of, mined_again, withdrawn
+from triggerx_engine.event_jobs import EventJobs, Matches, Places, mined_again, withdrawn
 from triggerx_engine.job_feed import PUTS_AT_ONCE, JobFeed
 from triggerx_engine.queue import Queue
 from triggerx_engine.shelf import set_aside
@@ -33,7 +34,7 @@ from triggerx_engine.views import Views
 
 WINDOW_BLOCKS: Final = 256  # kept to notice a reorg by after a restart, as many as the follower itself remembers
 BEGIN_BLOCKS: Final = 64  # known from the start: deeper than the reorgs of any chain that is in use
-ENTRIES_PER_TRANSACTION: Final = 1_000  # a flood is entered in pieces of whole blocks, each some ten milliseconds
+ENTRIES_PER_TRANSACTION: Final = 4_000  # a flood is entered in pieces of whole blocks, each some 25 milliseconds
 CONFIRMATIONS: Final = 1  # on a chain that the network's file says nothing about
 RETRY_S: Final = 2.0  # after a chain did not answer; its client has tried every endpoint by then
 
@@ -132,73 +133,69 @@ class ChainWatcher:
         dropped while the engine is down, and nobody would know that they are to be withdrawn.
         """
         services = self._services
-        occurred = await self._occurred(found)
+        matches = self._jobs.match(found.logs)
+        places = await self._places(found, matches)
         services.crash_point("engine.chain.before-entries")
         dropped = found.dropped
-        for blocks, part in _pieces(found.blocks, occurred):
+        for blocks, entries in self._pieces(found.blocks, matches, places):
             async with services.store.transaction() as queries:
                 if dropped:
                     await self._withdraw(queries, dropped)
-                events = await self._enter(queries, part)
+                events = await self._enter(queries, entries)
                 services.crash_point("engine.chain.after-entries")
                 await queries.blocks.move(self._name, dropped=dropped, added=blocks, keep=WINDOW_BLOCKS)
             dropped = ()
             await self._publish(events)
-        if occurred:
-            self._log.info("events found", block=found.blocks[-1].number, events=len(occurred))
+        if matches:
+            self._log.info("events found", block=found.blocks[-1].number, events=sum(map(len, matches.values())))
         services.crash_point("engine.chain.before-release")
         await self._queue.release_confirmed(self._chain_id, head=found.blocks[-1].number)
 
     async def _withdraw(self, queries: Queries, dropped: Sequence[Block]) -> None:
         now_ms = self._services.clock.now_ms()
-        stored = await queries.ledger.in_blocks(self._chain_id, [block.hash for block in dropped])
+        stored = await queries.ledger.in_blocks(self._chain_id, dropped)
         changed = [entry for each in stored if (entry := withdrawn(each, now_ms=now_ms)) is not None]
         await queries.ledger.put_back(changed)
         self._log.warning("blocks replaced", count=len(dropped), last=dropped[0].number, entries=len(changed))
 
-    async def _occurred(self, found: BlockRange) -> list[Occurred]:
-        """Match the logs, and find their places in the receipts: by counting where all logs are there."""
-        matches = self._jobs.match(found.logs)
+    async def _places(self, found: BlockRange, matches: Matches) -> Places:
+        """Find the places of logs in their receipts: by counting where the logs prove them."""
         if not matches:
-            return []
-        blocks = {block.number: block for block in found.blocks}
+            return {}
         if found.is_whole:
-            places = ordinals(found.logs)
-        else:
-            places = await self._places({log.block_number for log, _ in matches}, blocks)
-        occurred: list[Occurred] = []
-        for log, number in matches:
-            ordinal = places.get((log.tx_hash, log.log_index))
-            if ordinal is None:
-                raise RecoverableError(f"block {log.block_number}'s receipts do not hold its log {log.log_index}")
-            occurred.append(Occurred(number=number, log=log, block=blocks[log.block_number], ordinal=ordinal))
-        return occurred
-
-    async def _places(self, numbers: set[int], blocks: dict[int, Block]) -> dict[tuple[Hash32, int], int]:
-        places: dict[tuple[Hash32, int], int] = {}
-        for number in sorted(numbers):
-            for receipt in await self._chain.receipts(blocks[number]):
-                places |= _places_in(receipt)
+            return ordinals(found.logs)
+        places = proven_ordinals(found.logs)
+        for block in found.blocks:
+            if any((log.tx_hash, log.log_index) not in places for log, _ in matches.get(block.number, ())):
+                places |= await self._chain.ordinals(block)
         return places
 
-    async def _enter(self, queries: Queries, occurred: Sequence[Occurred]) -> list[Event]:
-        """Write entries; one whose firing is known is put back where a reorg had moved or dropped it.
-
-        Returns what to tell the bus after the commit.
-        """
-        if not occurred:
-            return []
+    def _pieces(
+        self, blocks: Sequence[Block], matches: Matches, places: Places
+    ) -> Iterator[tuple[Sequence[Block], Sequence[LogEntries]]]:
+        """Split a range into runs of whole blocks with `ENTRIES_PER_TRANSACTION` entries, or somewhat more."""
         now_ms = self._services.clock.now_ms()
-        fresh: dict[Hash32, NewEntry] = {}
-        for each in occurred:
-            job = self._jobs.terms(each.number)
-            entry = entry_of(job, each, confirmations=self._jobs.confirmations(job), now_ms=now_ms)
-            if entry is not None:
-                fresh[entry.task_key] = entry
-        known = {each.entry.task_key: each for each in await queries.ledger.by_keys(list(fresh))}
+        first, part = 0, list[LogEntries]()
+        for place, block in enumerate(blocks, start=1):
+            part += self._jobs.entries(block, matches.get(block.number, ()), places, now_ms=now_ms)
+            if place == len(blocks) or _count(part) >= ENTRIES_PER_TRANSACTION:
+                yield blocks[first:place], part
+                first, part = place, []
+
+    async def _enter(self, queries: Queries, entries: Sequence[LogEntries]) -> list[Event]:
+        """Write entries; returns what to tell the bus after the commit."""
+        if await queries.ledger.add_logs(entries) == _count(entries):
+            return []
+        return await self._meet_again(queries, entries)
+
+    async def _meet_again(self, queries: Queries, entries: Sequence[LogEntries]) -> list[Event]:
+        """Put the entries whose firing was known back where a reorg had moved or dropped it."""
+        now_ms = self._services.clock.now_ms()
+        fresh = {entry.task_key: entry for each in entries for entry in each.written_out()}
         moved: list[NewEntry] = []
         events: list[Event] = []
-        for key, stored in known.items():
+        for stored in await queries.ledger.by_keys(list(fresh)):
+            key = stored.entry.task_key
             task = await queries.tasks.by_key(key) if stored.outcome is Outcome.WITHDRAWN else None
             if task is not None:  # it had fired, and was given up when its log did not come back
                 events += await move_task(queries, task, ChainLogMinedAgain(), attempts_max=0, now_ms=now_ms)
@@ -206,16 +203,20 @@ class ChainWatcher:
             if again is not None:
                 moved.append(again)
         await queries.ledger.put_back(moved)
-        await queries.ledger.add_many([entry for key, entry in fresh.items() if key not in known])
         return events
 
     async def _publish(self, events: Sequence[Event]) -> None:
         for event in events:
             await self._services.bus.publish(event)
 
-    async def _caught_up(self, occurred: Sequence[Occurred], terms: JobTerms, block_number: int) -> None:
+    async def _caught_up(self, seen: Sequence[SeenLog], terms: JobTerms, block_number: int) -> None:
+        now_ms = self._services.clock.now_ms()
+        entries: list[LogEntries] = []
+        for each in seen:
+            place = {(each.log.tx_hash, each.log.log_index): each.ordinal}
+            entries += self._jobs.entries(each.block, [(each.log, terms.number)], place, now_ms=now_ms)
         async with self._services.store.transaction() as queries:
-            events = await self._enter(queries, occurred)
+            events = await self._enter(queries, entries)
             await queries.jobs.set_watched_from(terms.number, block_number)
         self._services.crash_point("engine.chain.after-catch-up")
         await self._publish(events)
@@ -246,21 +247,5 @@ async def _first_of(ranges: AsyncIterator[BlockRange]) -> BlockRange:
     return await anext(ranges)
 
 
-def _pieces(
-    blocks: Sequence[Block], occurred: Sequence[Occurred]
-) -> Iterator[tuple[Sequence[Block], Sequence[Occurred]]]:
-    """Split a range into runs of whole blocks with `ENTRIES_PER_TRANSACTION` entries, or somewhat more."""
-    by_block: dict[int, list[Occurred]] = {block.number: [] for block in blocks}
-    for each in occurred:
-        by_block[each.block.number].append(each)
-    first, part = 0, list[Occurred]()
-    for place, block in enumerate(blocks, start=1):
-        part += by_block[block.number]
-        if len(part) >= ENTRIES_PER_TRANSACTION or place == len(blocks):
-            yield blocks[first:place], part
-            first, part = place, []
-
-
-def _places_in(receipt: Receipt) -> dict[tuple[Hash32, int], int]:
-    indexes = sorted(log.log_index for log in receipt.logs)
-    return {(receipt.tx_hash, index): ordinal for ordinal, index in enumerate(indexes)}
+def _count(entries: Sequence[LogEntries]) -> int:
+    return sum(len(each.logs) for each in entries)

@@ -1,23 +1,31 @@
 """The event jobs of one chain as its watcher keeps them: what they wait for, and the entries that their logs make."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import TypeAlias
 
+from triggerx.core.errors import RecoverableError
 from triggerx.core.job import EventTrigger
-from triggerx.core.ledger import QUEUED, LedgerEntry, NewEntry, Outcome, Reason, Ruling, new_entry
+from triggerx.core.ledger import QUEUED, LedgerEntry, LogEntries, NewEntry, Outcome, Reason, Ruling
 from triggerx.core.terms import JobTerms
-from triggerx.evm.types import ChainId
-from triggerx.ports.chain import Log, LogFilter
+from triggerx.evm.hub import log_key_head, log_task_key
+from triggerx.evm.types import ChainId, Hash32
+from triggerx.ports.chain import Block, Log, LogFilter
 from triggerx.triggers.event import event_spec
 from triggerx.triggers.event_index import EventIndex
-from triggerx.triggers.occurrence import Frame, SeenLog, event_evidence
+
+Places: TypeAlias = Mapping[tuple[Hash32, int], int]
+"""Ordinals of logs in their receipts, by transaction hash and log index."""
+Matches: TypeAlias = Mapping[int, Sequence[tuple[Log, int]]]
+"""Logs with the number of a job that wants them, by the number of their block."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Occurred(SeenLog):
-    """A log that the job of this number waits for."""
-
-    number: int
+class _Watched:
+    terms: JobTerms
+    confirmations: int
+    key_head: bytes
 
 
 class EventJobs:
@@ -27,7 +35,7 @@ class EventJobs:
         self._chain_id = chain_id
         self._confirmations = confirmations
         self._index = EventIndex()
-        self._terms: dict[int, JobTerms] = {}
+        self._watched: dict[int, _Watched] = {}
         self._uncovered: dict[int, JobTerms] = {}
         self._covered: set[int] = set()
 
@@ -56,10 +64,13 @@ class EventJobs:
         if not isinstance(trigger, EventTrigger) or trigger.chain_id != self._chain_id:
             self.remove(terms.number)
             return
-        known = self._terms.get(terms.number)
-        if known is None or known.trigger != trigger:
+        known = self._watched.get(terms.number)
+        if known is None or known.terms.trigger != trigger:
             self._index.put(terms.number, event_spec(trigger))
-        self._terms[terms.number] = terms
+        confirmations = self._confirmations if trigger.confirmations is None else trigger.confirmations
+        self._watched[terms.number] = _Watched(
+            terms=terms, confirmations=confirmations, key_head=log_key_head(terms.job_id)
+        )
         if terms.watched_from is not None or terms.number in self._covered:
             self._covered.add(terms.number)
         else:
@@ -68,39 +79,58 @@ class EventJobs:
     def remove(self, number: int) -> None:
         """Watch a job no more."""
         self._index.remove(number)
-        self._terms.pop(number, None)
+        self._watched.pop(number, None)
         self._covered.discard(number)
         self._uncovered.pop(number, None)
-
-    def terms(self, number: int) -> JobTerms:
-        """The terms of a watched job as they were put: usage has moved on, and an entry does not depend on it."""
-        return self._terms[number]
 
     def wanted(self) -> LogFilter:
         """What to ask the chain for."""
         return self._index.filter()
 
-    def match(self, logs: Sequence[Log]) -> list[tuple[Log, int]]:
-        """Return each log with each job that wants it."""
-        return list(self._index.match(logs))
+    def match(self, logs: Sequence[Log]) -> Matches:
+        """Return each log with each job that wants it, by the number of its block."""
+        found: dict[int, list[tuple[Log, int]]] = {}
+        for number, matches in groupby(self._index.match(logs), key=_block_number):
+            found.setdefault(number, []).extend(matches)
+        return found
 
-    def confirmations(self, terms: JobTerms) -> int:
-        """How many blocks a job's logs want on top."""
-        trigger = terms.trigger
-        own = trigger.confirmations if isinstance(trigger, EventTrigger) else None
-        return self._confirmations if own is None else own
+    def entries(
+        self, block: Block, matches: Iterable[tuple[Log, int]], places: Places, *, now_ms: int
+    ) -> list[LogEntries]:
+        """Return the entries of a block's logs with the jobs that want them.
 
+        Left out are those of jobs that were made after the block, or had ended before it. The terms are as they were
+        put: usage has moved on, and an entry does not depend on it. Raises `RecoverableError` where a place is missing.
+        """
+        chain_id, moment, watched = self._chain_id, block.timestamp, self._watched
+        groups: dict[int, LogEntries] = {}
+        for log, number in matches:
+            job = watched[number]
+            terms = job.terms
+            if not terms.created_at <= moment <= terms.expires_at:
+                continue
+            ordinal = places.get((log.tx_hash, log.log_index))
+            if ordinal is None:
+                raise RecoverableError(f"block {block.number}'s receipts do not hold its log {log.log_index}")
+            group = groups.get(job.confirmations)
+            if group is None:
+                group = groups[job.confirmations] = self._group(block, job.confirmations, now_ms)
+            key = log_task_key(job.key_head, chain_id, log.tx_hash, ordinal)
+            group.logs.append((number, terms.job_id, terms.priority, key, log.tx_hash, ordinal))
+        return list(groups.values())
 
-def entry_of(terms: JobTerms, occurred: Occurred, *, confirmations: int, now_ms: int) -> NewEntry | None:
-    """Return the entry of a log, None where it lies before the job was made or after its end."""
-    block = occurred.block
-    if not Frame(created_at=terms.created_at, expires_at=terms.expires_at).holds(block.timestamp):
-        return None
-    chain_id = terms.trigger.chain_id if isinstance(terms.trigger, EventTrigger) else ChainId(0)
-    evidence = event_evidence(chain_id, occurred)
-    waits = f"{confirmations} blocks are to lie on top of block {block.number}"
-    ruling = Ruling(outcome=Outcome.CONFIRMING, reason=Reason.UNCONFIRMED, detail=waits) if confirmations else QUEUED
-    return replace(new_entry(terms, evidence, ruling, now_ms=now_ms), ready_block=block.number + confirmations)
+    def _group(self, block: Block, confirmations: int, now_ms: int) -> LogEntries:
+        waits = f"{confirmations} blocks are to lie on top of block {block.number}"
+        waiting = Ruling(outcome=Outcome.CONFIRMING, reason=Reason.UNCONFIRMED, detail=waits)
+        return LogEntries(
+            chain_id=self._chain_id,
+            block_number=block.number,
+            block_hash=block.hash,
+            moment=block.timestamp,
+            ruling=waiting if confirmations else QUEUED,
+            ready_block=block.number + confirmations,
+            decided_at_ms=now_ms,
+        )
 
 
 def withdrawn(stored: LedgerEntry, *, now_ms: int) -> NewEntry | None:
@@ -128,6 +158,10 @@ def mined_again(stored: LedgerEntry, fresh: NewEntry, *, had_fired: bool, now_ms
         again = replace(fresh, outcome=Outcome.FIRED, reason=Reason.NONE, ready_block=None)
         return replace(again, detail="a reorg moved its log to another block after it had fired", decided_at_ms=now_ms)
     return fresh
+
+
+def _block_number(match: tuple[Log, int]) -> int:
+    return match[0].block_number
 
 
 def by_number(terms: Sequence[JobTerms]) -> Mapping[int, JobTerms]:

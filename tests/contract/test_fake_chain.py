@@ -109,6 +109,7 @@ async def test_receipts_when_a_block_was_replaced_then_are_refused() -> None:
     receipt = await mine_transaction(chain, sent, [deposit])
     block = await chain.head()
     assert await chain.receipts(block) == (receipt,)
+    assert await chain.ordinals(block) == {(receipt.tx_hash, receipt.logs[0].log_index): 0}
     await chain.reorganise(1)
     with pytest.raises(RecoverableError):
         await chain.receipts(block)

@@ -1,7 +1,7 @@
 """A chain in memory: blocks are mined by the test, and contract calls answer what the test registered."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from triggerx.core.errors import RecoverableError
@@ -181,6 +181,13 @@ class FakeChain:
         others = dict.fromkeys(log.tx_hash for log in self._logs if log.block_hash == block.hash)
         made = [self._receipt_of_logs(one) for one in others if one not in self.receipts_by_hash]
         return tuple(known + [one for one in made if one is not None])
+
+    async def ordinals(self, block: Block) -> Mapping[tuple[Hash32, int], int]:
+        places = {}
+        for receipt in await self.receipts(block):
+            indexes = sorted(log.log_index for log in receipt.logs)
+            places.update({(receipt.tx_hash, index): ordinal for ordinal, index in enumerate(indexes)})
+        return places
 
     def _receipt_of_logs(self, tx_hash: Hash32) -> Receipt | None:
         """The receipt of a transaction of which the test mined nothing but logs."""

@@ -5,6 +5,7 @@ Rule: an integer never passes through a float, and a field that does not fit is 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
@@ -86,20 +87,50 @@ class LogAnswer(msgspec.Struct, rename="camel", gc=False):
     log_index: str
     removed: bool = False
 
-    def to_log(self) -> Log:
-        """Give it as the port has it. Raises ValueError for what is no hexadecimal."""
-        if len(self.address) != 42 or len(self.block_hash) != 66 or len(self.transaction_hash) != 66:
-            raise ValueError("a log's address or hash has the wrong length")
-        unhex = bytes.fromhex
-        return Log(
-            address=Address(unhex(self.address[2:])),
-            topics=tuple([unhex(topic[2:]) for topic in self.topics]),
-            data=unhex(self.data[2:]),
-            block_number=int(self.block_number, 16),
-            block_hash=Hash32(unhex(self.block_hash[2:])),
-            tx_hash=Hash32(unhex(self.transaction_hash[2:])),
-            log_index=int(self.log_index, 16),
+
+class _Words(dict[str, Hash32]):
+    """32-byte words by their text: the logs of a block name the same block, transactions and topics again and again."""
+
+    def __missing__(self, text: str) -> Hash32:
+        if len(text) != 66 or not text.startswith("0x"):
+            raise ValueError("a log's hash or topic has the wrong length")
+        word = self[text] = Hash32(bytes.fromhex(text[2:]))
+        return word
+
+
+class _Addresses(dict[str, Address]):
+    """Addresses by their text."""
+
+    def __missing__(self, text: str) -> Address:
+        if len(text) != 42 or not text.startswith("0x"):
+            raise ValueError("a log's address has the wrong length")
+        address = self[text] = Address(bytes.fromhex(text[2:]))
+        return address
+
+
+class _Numbers(dict[str, int]):
+    """Numbers by their text."""
+
+    def __missing__(self, text: str) -> int:
+        number = self[text] = int(text, 16)
+        return number
+
+
+def to_logs(found: Iterable[LogAnswer]) -> list[Log]:
+    """Give logs as the port has them, in their order. Raises ValueError for what is no hexadecimal."""
+    words, addresses, numbers = _Words(), _Addresses(), _Numbers()
+    return [
+        Log(
+            address=addresses[one.address],
+            topics=tuple([words[topic] for topic in one.topics]),
+            data=bytes.fromhex(one.data[2:]),
+            block_number=numbers[one.block_number],
+            block_hash=words[one.block_hash],
+            tx_hash=words[one.transaction_hash],
+            log_index=numbers[one.log_index],
         )
+        for one in found
+    ]
 
 
 class ReceiptAnswer(msgspec.Struct, rename="camel"):
@@ -127,7 +158,7 @@ class ReceiptAnswer(msgspec.Struct, rename="camel"):
             is_success=self.status == 1,
             gas_used=int(self.gas_used),
             effective_gas_price=Wei(int(self.effective_gas_price or 0)),
-            logs=tuple(log.to_log() for log in self.logs),
+            logs=tuple(to_logs(self.logs)),
         )
 
 

@@ -55,15 +55,21 @@ class CanonicalFollower:
 
         A head that was gone as it was read may come back, and `heads` tells of none twice in a row: it is begun anew.
         """
-        while True:
-            async for head in heads():
-                newest = head
-                while self._is_news(newest):
-                    found, newest = await self._step(newest, wanted())
-                    if found is not None:
+        try:
+            while True:
+                async for head in heads():
+                    newest = head
+                    while self._is_news(newest):
+                        found, newest = await self._step(newest, wanted())
+                        if found is None:
+                            continue
+                        if found.blocks[-1].number < newest.number:
+                            self._ask_ahead(newest, wanted())
                         yield found
-                if newest.hash != head.hash:
-                    break
+                    if newest.hash != head.hash:
+                        break
+        finally:
+            self._ranges.drop_ahead()
 
     def _is_news(self, head: Block) -> bool:
         """Whether the head is none that was handed out, and not before the start."""
@@ -104,6 +110,11 @@ class CanonicalFollower:
             raise _Reorganised
         parent = kept[-1].hash if kept else None
         return Span(first=first, last=last, parent=parent, tip=head if last == head.number else None)
+
+    def _ask_ahead(self, head: Block, wanted: LogFilter) -> None:
+        """Let the next range be on its way while the one before it is handled."""
+        asked = LogFilter() if _is_whole(wanted) else wanted
+        self._ranges.ask_ahead(asked, self._above(self._window, head))
 
     async def _newest(self) -> Block:
         found = await self._client.call("eth_getBlockByNumber", ["latest", False], answers.block)

@@ -6,7 +6,9 @@ Rule: a range is handed out whole, in order, and once; the cursor's block is the
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 
+from triggerx.chains.answers import to_logs
 from triggerx.chains.questions import Doubt, converted, header_question, range_question
 from triggerx.chains.ranges import BLOCKS_PER_QUERY_MAX, SPAN_GROWTH, RangeReader, Span
 from triggerx.chains.rpc import NodeRefusal, RpcClient
@@ -29,7 +31,7 @@ async def read_all(client: RpcClient, wanted: LogFilter, first: int, last: int) 
             continue
         if isinstance(answer, RecoverableError):
             raise answer
-        found += converted(client, lambda answer=answer: [log.to_log() for log in answer])  # type: ignore[misc]  # mypy cannot infer a lambda's default
+        found += converted(client, partial(to_logs, answer))
         first = to + 1
         span = min(BLOCKS_PER_QUERY_MAX, span * SPAN_GROWTH)
     return found

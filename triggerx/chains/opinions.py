@@ -14,7 +14,7 @@ from triggerx.chains import answers
 from triggerx.chains.endpoints import Endpoint
 from triggerx.chains.questions import Doubt, header_question, sorted_logs
 from triggerx.chains.receipts import BlockTransactions, receipt_question, transactions_question
-from triggerx.chains.rpc import NodeRefusal, Question, RpcClient
+from triggerx.chains.rpc import Asked, NodeRefusal, Question, RpcClient
 from triggerx.core.errors import RecoverableError
 from triggerx.evm.types import Hash32, to_hex
 from triggerx.ports.chain import Block, Log
@@ -33,20 +33,18 @@ class Opinion:
         self._client = client
         self._current = client.endpoints.current
 
-    async def ask(self, question: Question[Any]) -> object:
-        """Ask the witness: its answer or why there is none; None without a witness."""
-        if self.witness is None:
-            return None
-        (answer,) = await self._client.ask_all([question], at=self.witness)
-        return answer
+    def ask(self, question: Question[Any]) -> Asked:
+        """Ask the witness, where there is one."""
+        return self._client.ask_ahead([] if self.witness is None else [question], at=self.witness)
 
-    async def confirms(self, second: Any, logs: Sequence[Log], blocks: Sequence[Block]) -> bool:
-        """Demand that the witness's answer shows the same logs; False when it has no opinion.
+    async def confirms(self, told: Sequence[Any], logs: Sequence[Log], blocks: Sequence[Block]) -> bool:
+        """Demand that the witness's answer (`told`, of one) shows the same logs; False when it has no opinion.
 
         Raises Doubt when the two differ and the first endpoint may be wrong, Unsettled when the witness lags.
         """
-        if self.witness is None:
+        if self.witness is None or not told:
             return False
+        (second,) = told
         if isinstance(second, NodeRefusal):
             await self._demand_known(self.witness, blocks[-1].number, blocks[-1].hash)
             return False

@@ -73,8 +73,7 @@ def sorted_logs(found: Sequence[answers.LogAnswer], blocks: Sequence[Block]) -> 
     """
     hashes = {block.number: block.hash for block in blocks}
     by_place: dict[tuple[int, int], Log] = {}
-    for answer in found:
-        log = answer.to_log()
+    for answer, log in zip(found, answers.to_logs(found), strict=True):
         if answer.removed or hashes.get(log.block_number) != log.block_hash:
             raise Doubt(f"a log of block {log.block_number} lies in a block that is not canonical")
         by_place[(log.block_number, log.log_index)] = log

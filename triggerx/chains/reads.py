@@ -5,7 +5,7 @@ Rule: heads are wake-ups; what was found is what a canonical range read from a c
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from triggerx.chains import answers, logs
@@ -179,6 +179,10 @@ class Reads:
     async def receipts(self, block: Block) -> tuple[Receipt, ...]:
         """Return every receipt of exactly this block, in order; RecoverableError when it is not known as such."""
         return await self._block_receipts.read(block)
+
+    async def ordinals(self, block: Block) -> Mapping[tuple[Hash32, int], int]:
+        """Return the ordinal of each log of exactly this block in its receipt, by transaction hash and log index."""
+        return await self._block_receipts.ordinals(block)
 
     async def transaction(self, tx_hash: Hash32) -> Transaction | None:
         """Return a mined or pending transaction."""

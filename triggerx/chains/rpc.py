@@ -112,6 +112,28 @@ class _Call(Generic[T]):
         self.answer.exception()  # marks it as seen, should the asker be gone
 
 
+class Asked:
+    """Questions on their way. Whoever asked either takes the answers or drops them."""
+
+    def __init__(self, client: RpcClient, calls: Sequence[_Call[Any]]) -> None:
+        self._client = client
+        self._calls = calls
+
+    async def answers(self, *, timeout_s: float | None = None) -> list[Any]:
+        """Wait for the answers, in order; see `RpcClient.ask_all`."""
+        limit_s = self._client.timeout_s if timeout_s is None else timeout_s
+        try:
+            if self._calls:
+                await asyncio.wait([call.answer for call in self._calls], timeout=limit_s)
+        finally:
+            self._client.close_calls(self._calls, f"no answer within {limit_s:g} s")
+        return [call.answer.exception() or call.answer.result() for call in self._calls]
+
+    def drop(self) -> None:
+        """Want the answers no more."""
+        self._client.close_calls(self._calls, "no longer wanted")
+
+
 class RpcClient:
     """JSON-RPC over HTTP to one chain's endpoints; an async context manager, used inside its block only."""
 
@@ -185,24 +207,32 @@ class RpcClient:
         `elsewhere` prefers an endpoint other than the current one, for a second opinion; `at` asks that one alone, for
         no longer than one attempt.
         """
-        if not questions:
-            return []
+        asked = self.ask_ahead(questions, elsewhere=elsewhere, at=at)
+        return await asked.answers(timeout_s=timeout_s)
+
+    def ask_ahead(
+        self, questions: Sequence[Question[Any]], *, elsewhere: bool = False, at: Endpoint | None = None
+    ) -> Asked:
+        """Ask as `ask_all` does, and go on: the answers are taken later, or dropped."""
+        loop = asyncio.get_running_loop()
+        calls = [_Call(one, loop.create_future(), []) for one in questions]
         if self._session is None:
-            return [EndpointsFailed(f"{one.method}: the client is closed") for one in questions]
-        calls = [_Call(one, asyncio.get_running_loop().create_future(), []) for one in questions]
-        if not self._waiting:
-            asyncio.get_running_loop().call_soon(self._flush)
-        self._waiting.setdefault(at or (_Order.OTHERS_FIRST if elsewhere else _Order.IN_TURN), []).extend(calls)
-        self._open_calls.update(calls)
-        self.calls_by_method.update(one.method for one in questions)
-        limit_s = self.timeout_s if timeout_s is None else timeout_s
-        try:
-            await asyncio.wait([call.answer for call in calls], timeout=limit_s)
-        finally:
-            self._open_calls.difference_update(calls)
             for call in calls:
-                call.give_up(f"{call.method}: no answer within {limit_s:g} s", self.chain_id)
-        return [call.answer.exception() or call.answer.result() for call in calls]
+                call.give_up(f"{call.method}: the client is closed", self.chain_id)
+        elif calls:
+            if not self._waiting:
+                loop.call_soon(self._flush)
+            order = _Order.OTHERS_FIRST if elsewhere else _Order.IN_TURN
+            self._waiting.setdefault(at or order, []).extend(calls)
+            self._open_calls.update(calls)
+            self.calls_by_method.update(one.method for one in questions)
+        return Asked(self, calls)
+
+    def close_calls(self, calls: Sequence[_Call[Any]], why: str) -> None:
+        """Give up what was not answered of these."""
+        self._open_calls.difference_update(calls)
+        for call in calls:
+            call.give_up(f"{call.method}: {why}", self.chain_id)
 
     def distrust(self, reason: str, endpoint: Endpoint | None = None) -> None:
         """Prefer others for a while to this endpoint (or the current one): its answers contradict what is known."""
@@ -219,6 +249,8 @@ class RpcClient:
 
     def _flush(self) -> None:
         waiting_by_order, self._waiting = self._waiting, {}
+        if self._session is None:  # closed within this tick, and every call given up
+            return
         for asked, waiting in waiting_by_order.items():
             endpoints = self._endpoints_for(asked)
             last_limit_s = self._attempt_timeout_s if isinstance(asked, Endpoint) else self.timeout_s
@@ -311,3 +343,4 @@ class RpcClient:
             raise _AttemptFailed(f"refused with code {error.code}: {error.message}")
         refusal = NodeRefusal(call.method, endpoint.name, error.code, error.message, bytes(error.data))
         call.answer.set_exception(refusal)
+        call.answer.exception()  # marks it as seen, should the asker be gone

@@ -4,15 +4,16 @@ Due seconds with the same outcome in a row share one entry (a range). The identi
 was observed of it is evidence.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, NewType
+from typing import Final, NewType, TypeAlias
 
-from triggerx.core.evidence import Evidence, firing_of
+from triggerx.core.evidence import EventEvidence, Evidence, firing_of
 from triggerx.core.job import JobId
 from triggerx.core.terms import JobTerms
 from triggerx.evm.hub import Firing, FiringKind, task_key
-from triggerx.evm.types import Hash32
+from triggerx.evm.types import ChainId, Hash32
 
 EntryNumber = NewType("EntryNumber", int)
 
@@ -142,6 +143,55 @@ def new_entry(terms: JobTerms, evidence: Evidence, ruling: Ruling, *, now_ms: in
         priority=terms.priority,
         decided_at_ms=now_ms,
     )
+
+
+LogEntry: TypeAlias = tuple[int, JobId, int, Hash32, Hash32, int]
+"""What one log of `LogEntries` has for itself: the number, id and priority of the job that waits for it, its task key,
+its transaction's hash, and its ordinal in the receipt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogEntries:
+    """New entries of one block's logs that have the same standing: thousands may lie in a block.
+
+    `moment` is the block's second; the rest is as in `NewEntry`.
+    """
+
+    chain_id: ChainId
+    block_number: int
+    block_hash: Hash32
+    moment: int
+    ruling: Ruling
+    ready_block: int
+    decided_at_ms: int
+    logs: list[LogEntry] = field(default_factory=list)
+
+    def written_out(self) -> Iterator[NewEntry]:
+        """Yield each as an entry of its own."""
+        ruling = self.ruling
+        for job_number, job_id, priority, key, tx_hash, ordinal in self.logs:
+            yield NewEntry(
+                job_number=job_number,
+                job_id=job_id,
+                task_key=key,
+                firing=Firing.event(self.chain_id, tx_hash, ordinal),
+                moment=self.moment,
+                last_moment=self.moment,
+                outcome=ruling.outcome,
+                reason=ruling.reason,
+                detail=ruling.detail,
+                evidence=EventEvidence(
+                    chain_id=self.chain_id,
+                    tx_hash=tx_hash,
+                    ordinal=ordinal,
+                    block_number=self.block_number,
+                    block_hash=self.block_hash,
+                    block_timestamp=self.moment,
+                ),
+                priority=priority,
+                ready_block=self.ready_block,
+                decided_at_ms=self.decided_at_ms,
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

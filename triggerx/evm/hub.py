@@ -141,6 +141,16 @@ def task_key(job_id: int, firing: Firing) -> Hash32:
     return keccak256(b"".join(word.to_bytes(32, "big") for word in words) + firing.tx_hash)
 
 
+def log_key_head(job_id: int) -> bytes:
+    """The first two of the five words of a log's task key, which all the logs of a job share."""
+    return job_id.to_bytes(32, "big") + FiringKind.EVENT.to_bytes(32, "big")
+
+
+def log_task_key(head: bytes, chain_id: ChainId, tx_hash: Hash32, ordinal: int) -> Hash32:
+    """The `task_key` of `Firing.event(chain_id, tx_hash, ordinal)` from the job's `log_key_head`, in half its time."""
+    return keccak256(head + ordinal.to_bytes(32, "big") + chain_id.to_bytes(32, "big") + tx_hash)
+
+
 def mandate_digest(mandate: Mandate, chain_id: ChainId, hub: Address) -> Hash32:
     """What the owner signs, for the hub at this address on this chain."""
     return digest(_domain(chain_id, hub), struct_hash(MANDATE_TYPE, *mandate.as_tuple()))

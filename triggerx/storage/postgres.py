@@ -12,7 +12,7 @@ from typing import Final
 import asyncpg  # type: ignore[import-untyped]  # ships no types; rows are checked column by column in Row
 
 from triggerx.core.errors import Conflict, InvalidInput, NotFound, RecoverableError, TriggerxError, UnrecoverableError
-from triggerx.storage.session import Row, Session, Value, in_transaction, refuse_inside
+from triggerx.storage.session import Row, Rows, Session, Value, in_transaction, refuse_inside
 from triggerx.storage.statements import Statement, statements
 
 QUERY_SECONDS_MAX: Final = 30.0  # no query of ours takes a second: past this the connection is taken for dead
@@ -49,11 +49,12 @@ class PostgresSession:
         async with self._connection(name) as connection:
             return await _execute(connection, statement, parameters)
 
-    async def execute_many(self, name: str, rows: Sequence[Mapping[str, Value]], /) -> None:
+    async def execute_many(self, name: str, rows: Rows, /) -> int:
         """Run it once for each row, as one."""
-        if rows:
-            async with self.atomic() as session:
-                await session.execute_many(name, rows)
+        if not rows:
+            return 0
+        async with self.atomic() as session:
+            return await session.execute_many(name, rows)
 
     @asynccontextmanager
     async def atomic(self) -> AsyncIterator[Session]:
@@ -122,14 +123,14 @@ class _TransactionSession:
         async with self._statement(name):
             return await _execute(self._connection, statement, parameters)
 
-    async def execute_many(self, name: str, rows: Sequence[Mapping[str, Value]], /) -> None:
+    async def execute_many(self, name: str, rows: Rows, /) -> int:
         """Run it once for each row, as one: a failing row ends the transaction."""
         statement = statements()[name]
         values = statement.rows(rows, statement.parameters)
         async with self._statement(name):
             if statement.gate:
                 await self._connection.execute(statement.gate)
-            await self._connection.executemany(statement.postgres, values)
+            return len(await self._connection.fetchmany(f"{statement.postgres}\nRETURNING 1", values))
 
     @asynccontextmanager
     async def atomic(self) -> AsyncIterator[Session]:

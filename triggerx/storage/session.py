@@ -12,6 +12,9 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 Value: TypeAlias = bool | int | str | bytes | None
 
+Rows: TypeAlias = Sequence[Mapping[str, Value]] | Sequence[tuple[Value, ...]]
+"""Rows of parameters: by name, or, for those that come by the thousand, in the order in which a query names them."""
+
 _Value = TypeVar("_Value", int, str, bytes)
 
 
@@ -99,8 +102,8 @@ class Session(Protocol):
         """Run it and return how many rows it wrote."""
         ...
 
-    async def execute_many(self, name: str, rows: Sequence[Mapping[str, Value]], /) -> None:
-        """Run it once for each row, in their order; one that fails undoes all of them."""
+    async def execute_many(self, name: str, rows: Rows, /) -> int:
+        """Run it once for each row, in their order; one that fails undoes all of them. Returns how many it wrote."""
         ...
 
     def atomic(self) -> "AbstractAsyncContextManager[Session]":

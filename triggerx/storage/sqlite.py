@@ -1,7 +1,7 @@
 """SQLite behind `Session`: one writer that commits in groups, and readers beside it that see the newest commit."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from itertools import cycle
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Final
 import aiosqlite
 
 from triggerx.core.errors import Conflict, InvalidInput, NotFound, RecoverableError, TriggerxError, UnrecoverableError
-from triggerx.storage.session import Row, Session, Value, in_transaction, refuse_inside
+from triggerx.storage.session import Row, Rows, Session, Value, in_transaction, refuse_inside
 from triggerx.storage.statements import statements
 from triggerx.storage.writer import Answer, Parameters, Turn, Writer
 
@@ -47,13 +47,14 @@ class SqliteSession:
         """Run it and return how many rows it wrote."""
         return (await self._write(name, parameters)).written
 
-    async def execute_many(self, name: str, rows: Sequence[Mapping[str, Value]], /) -> None:
+    async def execute_many(self, name: str, rows: Rows, /) -> int:
         """Run it once for each row, as one."""
         refuse_inside(self._writer, name)
         statement = statements()[name]
-        if rows:
-            with translated(name):
-                await self._writer.write(statement.sqlite_many, statement.rows(rows, statement.places))
+        if not rows:
+            return 0
+        with translated(name):
+            return (await self._writer.write(statement.sqlite_many, statement.rows(rows, statement.places))).written
 
     @asynccontextmanager
     async def atomic(self) -> AsyncIterator[Session]:
@@ -105,11 +106,12 @@ class _TransactionSession:
         """Run it and return how many rows it wrote."""
         return (await self._run(name, parameters)).written
 
-    async def execute_many(self, name: str, rows: Sequence[Mapping[str, Value]], /) -> None:
+    async def execute_many(self, name: str, rows: Rows, /) -> int:
         """Run it once for each row, as one."""
         statement = statements()[name]
-        if rows:
-            await self._written(name, statement.sqlite_many, statement.rows(rows, statement.places))
+        if not rows:
+            return 0
+        return (await self._written(name, statement.sqlite_many, statement.rows(rows, statement.places))).written
 
     @asynccontextmanager
     async def atomic(self) -> AsyncIterator[Session]:

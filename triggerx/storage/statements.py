@@ -13,11 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from operator import itemgetter
 from types import MappingProxyType
-from typing import Final
+from typing import Final, cast
 
 from triggerx.core.errors import InvalidInput
-from triggerx.storage.session import Value
+from triggerx.storage.session import Rows, Value
 
 EVENT_LOG_LOCK: Final = 0x7472_6767_0001
 MIGRATION_LOCK: Final = 0x7472_6767_0002
@@ -26,6 +27,7 @@ MIGRATION_LOCK: Final = 0x7472_6767_0002
 SQLITE_TOKENS: Final = MappingProxyType(
     {
         "identity": "INTEGER PRIMARY KEY AUTOINCREMENT",
+        "append_number": "INTEGER PRIMARY KEY",
         "number": "INTEGER PRIMARY KEY",
         "bytes": "BLOB",
         "string_agg": "group_concat",
@@ -35,6 +37,7 @@ SQLITE_TOKENS: Final = MappingProxyType(
 POSTGRES_TOKENS: Final = MappingProxyType(
     {
         "identity": "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+        "append_number": "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
         "number": "BIGINT PRIMARY KEY",
         "bytes": "BYTEA",
         "string_agg": "string_agg",
@@ -68,10 +71,12 @@ class Statement:
     is_read: bool
     gate: str = ""
 
-    def rows(self, given: Sequence[Mapping[str, Value]], order: Sequence[str]) -> list[tuple[Value, ...]]:
+    def rows(self, given: Rows, order: Sequence[str]) -> list[tuple[Value, ...]]:
         """The values of several rows of parameters in this order; raises as `check`."""
+        if given and isinstance(given[0], tuple):
+            return self._rows_of_tuples(cast("Sequence[tuple[Value, ...]]", given), order)
         width, rows = len(self.parameters), []
-        for row in given:
+        for row in cast("Sequence[Mapping[str, Value]]", given):
             if len(row) != width:
                 self.check(row)
             try:
@@ -84,6 +89,17 @@ class Statement:
                     self.check(row)
             rows.append(values)
         return rows
+
+    def _rows_of_tuples(self, given: Sequence[tuple[Value, ...]], order: Sequence[str]) -> list[tuple[Value, ...]]:
+        """The same of tuples, whose texts are looked at column by column: most of a column is one text."""
+        if {len(row) for row in given} != {len(self.parameters)}:
+            raise TypeError(f"the query {self.name} takes {len(self.parameters)} values in a row")
+        for name, column in zip(self.parameters, zip(*given, strict=True), strict=True):
+            if any(isinstance(value, str) and "\0" in value for value in set(column)):
+                raise InvalidInput(name, "holds a NUL character, which cannot be stored")
+        if tuple(order) == self.parameters:
+            return list(given)
+        return list(map(itemgetter(*map(self.parameters.index, order)), given))
 
     def check(self, given: Mapping[str, object]) -> None:
         """Raise `TypeError` unless exactly the query's parameters are given, `InvalidInput` for text with NUL.

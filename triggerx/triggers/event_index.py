@@ -81,12 +81,11 @@ class EventIndex:
             buckets = by_address.get(log.address)
             if buckets is None:
                 continue
-            candidates: list[int] = []
-            if log.topics and (bucket := buckets.get(log.topics[0])) is not None:
-                candidates += bucket.candidates(log)
-            if (bucket := buckets.get(None)) is not None:
-                candidates += bucket.candidates(log)
-            for number in sorted(candidates):
+            named = buckets.get(log.topics[0]) if log.topics else None
+            candidates = [] if named is None else named.candidates(log)
+            if (anonymous := buckets.get(None)) is not None:
+                candidates = [*candidates, *anonymous.candidates(log)]
+            for number in candidates if len(candidates) < 2 else sorted(candidates):
                 if specs[number].matches(log):
                     yield log, number
 
@@ -132,16 +131,17 @@ class _Bucket:
                 if not by_value:
                     del self._groups[place]
 
-    def candidates(self, log: Log) -> list[int]:
+    def candidates(self, log: Log) -> Sequence[int]:
         """Return the jobs that may want the log, in no order; all others do not."""
-        found = [*self._unconditional]
+        found: Sequence[int] = self._unconditional
         for place, by_value in self._groups.items():
             if isinstance(place, int):
                 value = log.topics[place] if place < len(log.topics) else None
             else:
                 value = place.read(log.data)
-            if value in by_value:
-                found += by_value[value]
+            group = by_value.get(value)
+            if group is not None:
+                found = [*found, *group] if found else group
         return found
 
     def _group(self, place: _Place, value: bytes) -> list[int]:

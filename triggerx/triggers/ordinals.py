@@ -24,6 +24,27 @@ def ordinals(logs: Sequence[Log]) -> dict[tuple[Hash32, int], int]:
     return found
 
 
+def proven_ordinals(logs: Sequence[Log]) -> dict[tuple[Hash32, int], int]:
+    """Return the ordinals that the logs of a filter show by themselves, for others the receipts must be asked.
+
+    `logs` are all that pass the filter, ascending by block and index. A transaction's first log is known where it is
+    the block's first, or where the log before it is there and is another transaction's; what follows on it without a
+    gap is counted.
+    """
+    found: dict[tuple[Hash32, int], int] = {}
+    block, index, tx_hash, ordinal = -1, -1, None, None
+    for log in logs:
+        is_next = log.block_number == block and log.log_index == index + 1
+        block, index = log.block_number, log.log_index
+        if log.tx_hash != tx_hash:
+            tx_hash, ordinal = log.tx_hash, 0 if is_next or index == 0 else None
+        elif ordinal is not None:
+            ordinal = ordinal + 1 if is_next else None
+        if ordinal is not None:
+            found[tx_hash, index] = ordinal
+    return found
+
+
 def ordinal_in(receipt: Receipt, log_index: int) -> int | None:
     """Return the ordinal of the log of this index in the block, None when the transaction did not emit it."""
     indexes = sorted(log.log_index for log in receipt.logs)

@@ -1,7 +1,7 @@
 """All receipts of exactly one block: whole or refused, from any node."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,7 +14,12 @@ from triggerx.chains.development import Kind
 from triggerx.chains.reads import Reads
 from triggerx.chains.rpc import NodeRefusal, RpcClient
 from triggerx.core.errors import RecoverableError
-from triggerx.ports.chain import LogFilter
+from triggerx.evm.types import Hash32
+from triggerx.ports.chain import LogFilter, Receipt
+
+
+def places(receipts: Sequence[Receipt]) -> dict[tuple[Hash32, int], int]:
+    return {(one.tx_hash, log.log_index): place for one in receipts for place, log in enumerate(one.logs)}
 
 
 async def test_receipts_when_asked_for_a_block_then_come_in_order_with_all_its_logs(kind: Kind) -> None:
@@ -25,11 +30,15 @@ async def test_receipts_when_asked_for_a_block_then_come_in_order_with_all_its_l
         logs = tuple(log for receipt in receipts for log in receipt.logs)
         assert logs == await course.chain.logs(LogFilter(), from_block=block.number, to_block=block.number)
         assert [log.topics[0][-1] for log in logs] == [5, 6, 7]
+        assert await course.chain.ordinals(block) == places(receipts)
         assert [await course.chain.receipt(one.tx_hash) for one in receipts] == list(receipts)
         await course.reorganise(1)
         with pytest.raises(RecoverableError):
             await course.chain.receipts(block)
+        with pytest.raises(RecoverableError):
+            await course.chain.ordinals(block)
         assert await course.chain.receipts(await course.chain.head()) == ()
+        assert await course.chain.ordinals(await course.chain.head()) == {}
 
 
 @asynccontextmanager
@@ -46,6 +55,7 @@ async def test_receipts_when_the_node_has_no_such_method_then_come_one_by_one(co
     async with node_and_chain() as (node, chain):
         block = await chain.head()
         expected = await chain.receipts(block)
+        assert await chain.ordinals(block) == places(expected)
 
         def refuse(_: list[Any]) -> Any:
             raise Refuse(code, message)
@@ -55,6 +65,7 @@ async def test_receipts_when_the_node_has_no_such_method_then_come_one_by_one(co
             before = node.http_requests
             assert await chain.receipts(block) == expected
             assert node.http_requests - before == requests
+        assert await chain.ordinals(block) == places(expected)
         node.lies["eth_getTransactionReceipt"] = lambda _: None
         with pytest.raises(RecoverableError, match="the receipt of one of its transactions is missing"):
             await chain.receipts(block)
@@ -83,6 +94,8 @@ async def test_receipts_when_they_do_not_fit_the_block_then_are_refused(lie: str
         node.lies["eth_getBlockReceipts"] = lambda params: change(node.truth("eth_getBlockReceipts", params))
         with pytest.raises(RecoverableError, match=told):
             await chain.receipts(block)
+        with pytest.raises(RecoverableError, match=told):
+            await chain.ordinals(block)
 
 
 async def test_receipts_when_in_disorder_then_are_ordered() -> None:
@@ -91,6 +104,7 @@ async def test_receipts_when_in_disorder_then_are_ordered() -> None:
         expected = await chain.receipts(block)
         node.lies["eth_getBlockReceipts"] = lambda params: node.truth("eth_getBlockReceipts", params)[::-1]
         assert await chain.receipts(block) == expected
+        assert await chain.ordinals(block) == places(expected)
 
 
 async def test_receipts_when_the_node_fails_then_its_refusal_is_raised() -> None:

@@ -174,6 +174,29 @@ async def test_client_when_closed_then_waiting_calls_fail() -> None:
             await head_number(client)
 
 
+async def test_questions_when_asked_ahead_then_are_sent_at_once_and_answered_later() -> None:
+    async with scripted_node() as node, RpcClient([node.url], chain_id=31337) as client:
+        asked = client.ask_ahead([HEAD, HEAD])
+        while node.calls["eth_getBlockByNumber"] < 2:  # noqa: ASYNC110  the node counts, and tells nobody
+            await asyncio.sleep(0)
+        node.hangs = True
+        assert [int(found.number) for found in await asked.answers()] == [0, 0]
+        assert await client.ask_ahead([]).answers() == []
+
+
+async def test_questions_when_dropped_or_left_alone_then_nobody_waits_for_them() -> None:
+    async with scripted_node() as node:
+        node.hangs = True
+        async with RpcClient([node.url], chain_id=31337) as client:
+            client.ask_ahead([HEAD]).drop()
+            await asyncio.sleep(0)
+            left = client.ask_ahead([HEAD])  # not even sent when the client is closed
+        (answer,) = await left.answers()
+        assert isinstance(answer, EndpointsFailed)
+        (answer,) = await client.ask_ahead([HEAD]).answers()
+        assert isinstance(answer, EndpointsFailed)
+
+
 @pytest.mark.parametrize("urls", [[], ["ftp://host"], ["http://"]])
 def test_endpoints_when_they_are_no_urls_then_the_configuration_is_refused(urls: list[str]) -> None:
     with pytest.raises(ConfigurationError):

@@ -17,8 +17,19 @@ from tests.contract.storage.nouns import (
 )
 from triggerx.core.errors import NotFound
 from triggerx.core.evidence import ConditionEvidence, ManualEvidence, firing_of
-from triggerx.core.ledger import Decision, EntryNumber, LedgerEntry, NewEntry, Outcome, Reason, Ruling
+from triggerx.core.ledger import (
+    QUEUED,
+    Decision,
+    EntryNumber,
+    LedgerEntry,
+    LogEntries,
+    NewEntry,
+    Outcome,
+    Reason,
+    Ruling,
+)
 from triggerx.evm.types import ChainId
+from triggerx.ports.chain import Block
 from triggerx.ports.store import Store
 
 LATER_MS = NOW * 1000 + 5_000
@@ -30,6 +41,34 @@ def entries(found: Sequence[LedgerEntry]) -> list[NewEntry]:
 
 async def one_by_key(store: Store, key: int) -> LedgerEntry:
     (found,) = await store.ledger.by_keys([hash32(key)])
+    return found
+
+
+def block(number: int) -> Block:
+    """The block in which `event_entry` puts a log."""
+    return Block(
+        number=number,
+        hash=hash32(1000 + number),
+        parent_hash=hash32(999 + number),
+        timestamp=NOW + number,
+        logs_bloom=bytes(256),
+    )
+
+
+def log_entries(number: int, *logs: int, job_number: int, ruling: Ruling = QUEUED) -> LogEntries:
+    """Entries of logs in the block of this number, each with a transaction and a task key of its own."""
+    lying = block(number)
+    found = LogEntries(
+        chain_id=CHAIN,
+        block_number=number,
+        block_hash=lying.hash,
+        moment=lying.timestamp,
+        ruling=ruling,
+        ready_block=number + 2,
+        decided_at_ms=NOW * 1000,
+    )
+    for log in logs:
+        found.logs.append((job_number, job_id(1), 1 + log % 3, hash32(log), hash32(log + 500), log % 7))
     return found
 
 
@@ -78,6 +117,38 @@ async def test_an_entry_when_its_key_is_known_is_left_as_it_is(store: Store) -> 
     assert entries(await store.ledger.by_keys([hash32(1), hash32(2)])) == [first, entry(2, job_number=1)]
 
 
+async def test_entries_of_logs_when_added_read_back_as_each_is_written_out(store: Store) -> None:
+    await stored_job(store)
+    number = await number_of(store)
+    waiting = Ruling(outcome=Outcome.CONFIRMING, reason=Reason.UNCONFIRMED, detail="2 blocks are to lie on top")
+    new = [log_entries(10, 1, 2, 3, job_number=number), log_entries(11, 4, job_number=number, ruling=waiting)]
+    expected = [entry for each in new for entry in each.written_out()]
+    assert {firing_of(each.evidence) for each in expected} == {each.firing for each in expected}
+    assert await store.ledger.add_logs(new) == 4
+    found = await store.ledger.by_keys([hash32(key) for key in (4, 3, 2, 1)])
+    assert entries(found) == expected
+    assert {each.noted_at_ms for each in found} == {NOW * 1000}
+    assert entries(await store.ledger.in_blocks(CHAIN, [block(11)])) == expected[3:]
+    assert entries(await store.ledger.list_confirmed(CHAIN, head=13, limit=9)) == expected[3:]
+    assert await store.ledger.add_logs([]) == 0
+    assert await store.ledger.add_logs([log_entries(12, job_number=number)]) == 0
+
+
+async def test_entries_of_logs_when_some_are_known_leave_those_and_count_the_others(store: Store) -> None:
+    await stored_job(store)
+    first = log_entries(10, 1, 2, job_number=1)
+    await store.ledger.add_logs([first])
+    again = log_entries(12, 2, 3, job_number=1)
+    async with store.transaction() as queries:
+        assert await queries.ledger.add_logs([again]) == 1
+        assert await queries.ledger.add_logs([again]) == 0
+    found = await store.ledger.by_keys([hash32(1), hash32(2), hash32(3)])
+    assert entries(found) == [*first.written_out(), *list(again.written_out())[1:]]
+    with pytest.raises(NotFound, match="insert_log_entry"):
+        await store.ledger.add_logs([log_entries(13, 5, job_number=1), log_entries(13, 6, job_number=404)])
+    assert await store.ledger.by_keys([hash32(5)]) == ()
+
+
 async def test_entries_when_one_names_no_job_are_all_refused(store: Store) -> None:
     await stored_job(store)
     with pytest.raises(NotFound, match="insert_entry"):
@@ -95,8 +166,8 @@ async def test_an_entry_when_put_back_has_the_new_standing_and_its_first_note(st
     after = await one_by_key(store, 1)
     assert after == LedgerEntry(number=before.number, entry=again, noted_at_ms=before.noted_at_ms)
     assert await store.ledger.by_keys([hash32(2)]) == ()
-    assert await store.ledger.in_blocks(CHAIN, [hash32(1010)]) == ()
-    assert entries(await store.ledger.in_blocks(CHAIN, [hash32(1012)])) == [again]
+    assert await store.ledger.in_blocks(CHAIN, [block(10)]) == ()
+    assert entries(await store.ledger.in_blocks(CHAIN, [block(12)])) == [again]
 
 
 async def test_entries_when_decided_have_outcome_reason_and_the_time(store: Store) -> None:
@@ -222,8 +293,9 @@ async def test_a_blocks_entries_when_asked_are_those_of_its_chain(store: Store) 
     await stored_job(store)
     here, later = event_entry(1, job_number=1), event_entry(2, job_number=1, block=11)
     await store.ledger.add_many([here, later, event_entry(3, job_number=1, chain=ChainId(1)), entry(4, job_number=1)])
-    assert entries(await store.ledger.in_blocks(CHAIN, [hash32(1010), hash32(1011), hash32(7)])) == [here, later]
-    assert entries(await store.ledger.in_blocks(CHAIN, [hash32(1010)])) == [here]
+    assert entries(await store.ledger.in_blocks(CHAIN, [block(10), block(11), block(7)])) == [here, later]
+    assert entries(await store.ledger.in_blocks(CHAIN, [block(10)])) == [here]
+    assert await store.ledger.in_blocks(CHAIN, [replace(block(10), hash=hash32(7))]) == ()
     assert await store.ledger.in_blocks(CHAIN, []) == ()
 
 

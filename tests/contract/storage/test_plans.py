@@ -115,14 +115,13 @@ SELECT
 FROM generate_series(1, {many}) n;
 INSERT INTO ledger (
     task_key, job_number, firing_kind, firing_index, firing_chain_id, firing_tx_hash, moment, last_moment, occurrences,
-    outcome, reason, detail, evidence, priority, ready_block, block_chain_id, block_number, block_hash, noted_at_ms,
-    decided_at_ms
+    outcome, reason, detail, evidence, priority, ready_block, block_number, block_hash, noted_at_ms, decided_at_ms
 )
 SELECT
-    decode(lpad(to_hex(n), 64, '0'), 'hex'), 1 + n % 500, 1, '1', 0, '', n, n, 1,
+    decode(lpad(to_hex(n), 64, '0'), 'hex'), 1 + n % 500, 1, '1', 1, '', n, n, 1,
     CASE WHEN n % 100 = 0 THEN 'queued' WHEN n % 101 = 0 THEN 'held' WHEN n % 102 = 0 THEN 'confirming'
         ELSE 'fired' END,
-    '', '', '', 1 + n % 3, n, 1, n, decode(lpad(to_hex(n), 64, '0'), 'hex'), 1, 1
+    '', '', '', 1 + n % 3, n, n, decode(lpad(to_hex(n), 64, '0'), 'hex'), 1, 1
 FROM generate_series(1, {many}) n;
 ANALYZE;
 """
@@ -144,7 +143,7 @@ HOT: dict[str, dict[str, object]] = {
     "linked_jobs": {"limit": 100},
     "jobs_naming": {"job_id": "17", "owner": bytes(20), "limit": 2},
     "entries_by_key": {"task_keys": HASHES},
-    "entries_in_blocks": {"chain_id": 1, "block_hashes": HASHES},
+    "entries_in_blocks": {"chain_id": 1, "block_numbers": json.dumps(list(range(1, 40))), "block_hashes": HASHES},
     "last_entries_of_jobs": {"numbers": NUMBERS},
     "entries_of_job": {"job_id": "17", "since": 10, "until": 5_000, "limit": 100},
     "queued_entries": {"limit": 100},

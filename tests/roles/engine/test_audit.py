@@ -40,10 +40,10 @@ CHOSEN = {
 """What stands for longer conditions in the statements below."""
 ANOTHER_LOG = (
     "INSERT INTO ledger (task_key, job_number, firing_kind, firing_index, firing_chain_id, firing_tx_hash, moment, "
-    "last_moment, occurrences, outcome, reason, detail, evidence, priority, block_chain_id, block_number, block_hash, "
-    "noted_at_ms, decided_at_ms) SELECT zeroblob(32), job_number, firing_kind, '9', firing_chain_id, firing_tx_hash, "
-    "moment, last_moment, occurrences, 'skipped', 'paused', '', replace(evidence, '\"ordinal\":1', '\"ordinal\":9'), "
-    "priority, block_chain_id, block_number, block_hash, noted_at_ms, decided_at_ms FROM ledger WHERE FIRST_FIRED"
+    "last_moment, occurrences, outcome, reason, detail, evidence, priority, block_number, block_hash, noted_at_ms, "
+    "decided_at_ms) SELECT zeroblob(32), job_number, firing_kind, '9', firing_chain_id, firing_tx_hash, moment, "
+    "last_moment, occurrences, 'skipped', 'paused', '', '', priority, block_number, block_hash, noted_at_ms, "
+    "decided_at_ms FROM ledger WHERE FIRST_FIRED"
 )
 
 TAMPERED: dict[str, tuple[str, str, set[Fault]]] = {
@@ -65,8 +65,7 @@ TAMPERED: dict[str, tuple[str, str, set[Fault]]] = {
     ),
     "the evidence is of another second": (
         "event confirmed",
-        "UPDATE ledger SET evidence = replace(evidence, '\"block_timestamp\":18', '\"block_timestamp\":17') "
-        "WHERE FIRST_FIRED",
+        "UPDATE ledger SET moment = moment - 1 WHERE FIRST_FIRED",
         {Fault.EVIDENCE},
     ),
     "the evidence is of another value": (

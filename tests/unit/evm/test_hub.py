@@ -19,6 +19,8 @@ from triggerx.evm.hub import (
     Mandate,
     approval_message,
     assignment_digest,
+    log_key_head,
+    log_task_key,
     mandate_digest,
     task_key,
 )
@@ -170,3 +172,10 @@ def test_firing_when_a_field_does_not_fit_its_solidity_type_then_is_refused_by_n
 def test_task_key_when_the_job_id_is_no_word_then_is_refused(job_id: int) -> None:
     with pytest.raises(ValueError, match="256 bits"):
         task_key(job_id, FIRING)
+
+
+def test_a_logs_task_key_when_made_from_its_jobs_words_is_the_firings() -> None:
+    tx_hash = Hash32(b"\x07" * 32)
+    for job, ordinal in ((JOB, 258), (2**256 - 1, 0)):
+        expected = task_key(job, Firing.event(CHAIN, tx_hash, ordinal))
+        assert log_task_key(log_key_head(job), CHAIN, tx_hash, ordinal) == expected

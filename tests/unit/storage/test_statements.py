@@ -1,6 +1,7 @@
 import pytest
 
 from triggerx.core.errors import InvalidInput
+from triggerx.storage.session import Value
 from triggerx.storage.statements import POSTGRES_TOKENS, SQLITE_TOKENS, parse_statements, render, statements
 
 TEXT = """
@@ -81,12 +82,28 @@ def test_rows_when_given_come_in_the_order_asked_for_and_are_checked_each() -> N
     found = parse_statements("-- name: put\nINSERT INTO t VALUES (:a, :b, :a)")["put"]
     assert found.sqlite_many == "INSERT INTO t VALUES (?, ?, ?)"
     assert found.places == ("a", "b", "a")
-    assert found.rows([{"b": 2, "a": "x"}, {"a": None, "b": b"y"}], found.places) == [("x", 2, "x"), (None, b"y", None)]
-    for wrong in ({"a": 1}, {"a": 1, "c": 2}, {"a": 1, "b": 2, "c": 3}):
+    given: list[dict[str, Value]] = [{"b": 2, "a": "x"}, {"a": None, "b": b"y"}]
+    assert found.rows(given, found.places) == [("x", 2, "x"), (None, b"y", None)]
+    wrongs: list[dict[str, Value]] = [{"a": 1}, {"a": 1, "c": 2}, {"a": 1, "b": 2, "c": 3}]
+    for wrong in wrongs:
         with pytest.raises(TypeError, match="put"):
-            found.rows([{"a": 1, "b": 2}, wrong], found.places)
+            found.rows([*given, wrong], found.places)
     with pytest.raises(InvalidInput, match="NUL"):
-        found.rows([{"a": "nul \0", "b": 2}], found.places)
+        found.rows([*given, dict(given[0], a="nul \0")], found.places)
+
+
+def test_rows_when_given_as_tuples_are_taken_in_the_order_of_the_parameters_and_checked_each() -> None:
+    found = parse_statements("-- name: put\nINSERT INTO t VALUES (:a, :b, :a)")["put"]
+    given: list[tuple[Value, ...]] = [("x", 2), (None, b"y")]
+    assert found.rows(given, found.places) == [("x", 2, "x"), (None, b"y", None)]
+    assert found.rows(given, found.parameters) == given
+    wrongs: list[tuple[Value, ...]] = [(1,), (1, 2, 3)]
+    for wrong in wrongs:
+        with pytest.raises(TypeError, match="put takes 2 values"):
+            found.rows([*given, wrong], found.places)
+    with pytest.raises(InvalidInput, match="NUL") as refused:
+        found.rows([*given, (None, "nul \0")], found.places)
+    assert refused.value.field == "b"
 
 
 def test_a_lock_when_it_skips_leaves_out_what_others_have() -> None:

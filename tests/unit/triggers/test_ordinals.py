@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.unit.triggers.events import log
 from triggerx.evm.types import Address, Hash32, Wei
 from triggerx.ports.chain import Log, Receipt
-from triggerx.triggers.ordinals import ordinal_in, ordinals
+from triggerx.triggers.ordinals import ordinal_in, ordinals, proven_ordinals
 
 
 def receipt(logs: list[Log]) -> Receipt:
@@ -38,6 +38,34 @@ def test_ordinals_when_a_block_is_whole_then_are_the_places_in_the_receipts(
     for each in logs:
         whole = receipt([other for other in logs if other.tx_hash == each.tx_hash])
         assert ordinal_in(whole, each.log_index) == expected[(each.tx_hash, each.log_index)]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.lists(st.booleans(), max_size=5)), max_size=8),
+)
+def test_ordinals_when_some_logs_are_filtered_out_then_what_is_proven_is_true(
+    transactions: list[tuple[int, list[bool]]],
+) -> None:
+    passed: list[Log] = []
+    expected: dict[tuple[Hash32, int], int] = {}
+    block, following = 7, 0
+    for tx, (blocks_later, passes) in enumerate(transactions):
+        block, following = block + blocks_later, 0 if blocks_later else following
+        for place, is_passed in enumerate(passes):
+            each = replace(log(tx=tx, index=following), block_number=block)
+            following += 1
+            if is_passed:
+                passed.append(each)
+                expected[each.tx_hash, each.log_index] = place
+    proven = proven_ordinals(passed)
+    assert proven.items() <= expected.items()
+    if all(all(passes) for _, passes in transactions):
+        assert proven == expected == ordinals(passed)
+
+
+def test_ordinals_when_a_log_before_is_missing_then_nothing_is_proven_until_another_transaction() -> None:
+    behind_a_gap = [log(tx=1, index=1), log(tx=1, index=2), log(tx=2, index=3), log(tx=2, index=5)]
+    assert proven_ordinals(behind_a_gap) == {(log(tx=2).tx_hash, 3): 0}
 
 
 def test_ordinals_when_a_transaction_is_mined_again_elsewhere_then_stay_the_same() -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from triggerx.core.job import JobId
-from triggerx.core.ledger import Decision, EntryNumber, LedgerEntry, NewEntry, Outcome, Ruling
+from triggerx.core.ledger import Decision, EntryNumber, LedgerEntry, LogEntries, NewEntry, Outcome, Ruling
 from triggerx.evm.types import ChainId, Hash32
 from triggerx.ports.chain import Block
 
@@ -15,6 +15,10 @@ class Ledger(Protocol):
 
     async def add_many(self, entries: Sequence[NewEntry]) -> None:
         """Add entries; those whose key is known are left as they are."""
+        ...
+
+    async def add_logs(self, entries: Sequence[LogEntries]) -> int:
+        """Add the entries of logs; those whose key is known are left as they are. Returns how many were added."""
         ...
 
     async def by_keys(self, task_keys: Sequence[Hash32]) -> Sequence[LedgerEntry]:
@@ -60,7 +64,7 @@ class Ledger(Protocol):
         """Return CONFIRMING entries of this chain whose `ready_block` is at most `head`, by number; locked likewise."""
         ...
 
-    async def in_blocks(self, chain_id: ChainId, block_hashes: Sequence[Hash32]) -> Sequence[LedgerEntry]:
+    async def in_blocks(self, chain_id: ChainId, blocks: Sequence[Block]) -> Sequence[LedgerEntry]:
         """Return the event entries whose log lies in one of these blocks, by number."""
         ...
 

@@ -67,9 +67,10 @@ CREATE INDEX tasks_of_performer ON tasks (task_performer_id, status) WHERE task_
 CREATE INDEX assignments_replaced ON assignments (performer)
     WHERE status IN ('refused', 'unreachable', 'silent', 'expired');
 
--- A range of due seconds is one row: its firing is the first one's. The block is an event's, for a reorg finds it so.
+-- A range of due seconds is one row: its firing is the first one's. An event's evidence is its firing, its moment and its
+-- block, which are columns of their own (a reorg finds its entries by them), and so it has no text beside.
 CREATE TABLE ledger (
-    entry_number {identity},
+    entry_number {append_number},
     task_key {bytes} NOT NULL UNIQUE,
     job_number BIGINT NOT NULL REFERENCES jobs (job_number),
     firing_kind SMALLINT NOT NULL,
@@ -85,7 +86,6 @@ CREATE TABLE ledger (
     evidence TEXT NOT NULL,
     priority SMALLINT NOT NULL,
     ready_block BIGINT,
-    block_chain_id BIGINT,
     block_number BIGINT,
     block_hash {bytes},
     noted_at_ms BIGINT NOT NULL,
@@ -96,8 +96,8 @@ CREATE INDEX ledger_of_job ON ledger (job_number, moment);
 CREATE INDEX ledger_ranges ON ledger (job_number, last_moment) WHERE occurrences > 1;
 CREATE INDEX ledger_queued ON ledger (priority, entry_number) WHERE outcome = 'queued';
 CREATE INDEX ledger_held ON ledger (entry_number) WHERE outcome = 'held';
-CREATE INDEX ledger_confirming ON ledger (block_chain_id, ready_block) WHERE outcome = 'confirming';
-CREATE INDEX ledger_in_block ON ledger (block_hash) WHERE block_hash IS NOT NULL;
+CREATE INDEX ledger_confirming ON ledger (firing_chain_id, ready_block) WHERE outcome = 'confirming';
+CREATE INDEX ledger_in_block ON ledger (block_number) WHERE block_number IS NOT NULL;
 
 CREATE TABLE chain_blocks (
     follower TEXT NOT NULL,

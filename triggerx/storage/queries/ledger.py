@@ -1,18 +1,18 @@
 """The ledger and the followers' blocks between rows and nouns.
 
-An event's block is repeated in columns of its own, because a reorg looks for what lay in the blocks it took out.
+An event's evidence has no text: it is the firing, the moment and the block, which a reorg looks for too.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from triggerx.core.canonical import canonical_json
 from triggerx.core.errors import InvalidInput, NotFound, UnrecoverableError
 from triggerx.core.evidence import EventEvidence, Evidence, dump_evidence, parse_evidence
 from triggerx.core.job import JobId
-from triggerx.core.ledger import Decision, EntryNumber, LedgerEntry, NewEntry, Outcome, Reason, Ruling
-from triggerx.evm.hub import Firing
+from triggerx.core.ledger import Decision, EntryNumber, LedgerEntry, LogEntries, NewEntry, Outcome, Reason, Ruling
+from triggerx.evm.hub import Firing, FiringKind
 from triggerx.evm.types import ChainId, Hash32
 from triggerx.ports.chain import Block
 from triggerx.storage.queries.tasks import firing_columns, firing_of
@@ -30,6 +30,11 @@ class LedgerQueries:
     async def add_many(self, entries: Sequence[NewEntry]) -> None:
         """Add entries; see `ports.store.Ledger`."""
         await self._session.execute_many("insert_entry", [_columns(entry) for entry in entries])
+
+    async def add_logs(self, entries: Sequence[LogEntries]) -> int:
+        """Add the entries of logs; see `ports.store.Ledger`."""
+        rows = [row for each in entries for row in _log_rows(each)]
+        return await self._session.execute_many("insert_log_entry", rows)
 
     async def by_keys(self, task_keys: Sequence[Hash32]) -> Sequence[LedgerEntry]:
         """Return the entries of these keys that there are."""
@@ -96,10 +101,14 @@ class LedgerQueries:
         """Return CONFIRMING entries that have enough blocks on top."""
         return _entries(await self._session.fetch_all("confirmed_entries", chain_id=chain_id, head=head, limit=limit))
 
-    async def in_blocks(self, chain_id: ChainId, block_hashes: Sequence[Hash32]) -> Sequence[LedgerEntry]:
+    async def in_blocks(self, chain_id: ChainId, blocks: Sequence[Block]) -> Sequence[LedgerEntry]:
         """Return the event entries of these blocks, by number."""
+        numbers = canonical_json([block.number for block in blocks]).decode()
+        hashes = _listed([block.hash for block in blocks])
         return _entries(
-            await self._session.fetch_all("entries_in_blocks", chain_id=chain_id, block_hashes=_listed(block_hashes))
+            await self._session.fetch_all(
+                "entries_in_blocks", chain_id=chain_id, block_numbers=numbers, block_hashes=hashes
+            )
         )
 
     async def count(self, job_id: JobId) -> dict[Outcome, int]:
@@ -179,6 +188,24 @@ def _columns(entry: NewEntry) -> dict[str, Value]:
     }
 
 
+def _log_rows(entries: LogEntries) -> Iterator[tuple[Value, ...]]:
+    """The parameters of each log, in the order in which `insert_log_entry` has them."""
+    ruling = entries.ruling
+    shared = (
+        entries.chain_id,
+        entries.moment,
+        ruling.outcome.value,
+        ruling.reason.value,
+        ruling.detail,
+        entries.ready_block,
+        entries.block_number,
+        entries.block_hash,
+        entries.decided_at_ms,
+    )
+    for number, _, priority, task_key, tx_hash, ordinal in entries.logs:
+        yield (task_key, number, str(ordinal), tx_hash, priority, *shared)
+
+
 def _standing(entry: NewEntry) -> dict[str, Value]:
     """The columns that a reorg or a retry gives anew."""
     evidence = entry.evidence
@@ -191,9 +218,8 @@ def _standing(entry: NewEntry) -> dict[str, Value]:
         "outcome": entry.outcome.value,
         "reason": entry.reason.value,
         "detail": entry.detail,
-        "evidence": canonical_json(dump_evidence(evidence)).decode(),
+        "evidence": canonical_json(dump_evidence(evidence)).decode() if event is None else "",
         "ready_block": entry.ready_block,
-        "block_chain_id": None if event is None else event.chain_id,
         "block_number": None if event is None else event.block_number,
         "block_hash": None if event is None else event.block_hash,
         "decided_at_ms": entry.decided_at_ms,
@@ -219,7 +245,7 @@ def _entry(row: Row) -> LedgerEntry:
             outcome=Outcome(row.text("outcome")),
             reason=Reason(row.text("reason")),
             detail=row.text("detail"),
-            evidence=_evidence(row.text("evidence"), firing),
+            evidence=_evidence(row, firing),
             priority=row.integer("priority"),
             ready_block=row.integer_or_none("ready_block"),
             decided_at_ms=row.integer("decided_at_ms"),
@@ -228,7 +254,17 @@ def _entry(row: Row) -> LedgerEntry:
     )
 
 
-def _evidence(text: str, firing: Firing) -> Evidence:
+def _evidence(row: Row, firing: Firing) -> Evidence:
+    if firing.kind == FiringKind.EVENT:
+        return EventEvidence(
+            chain_id=firing.chain_id,
+            tx_hash=firing.tx_hash,
+            ordinal=firing.index,
+            block_number=row.integer("block_number"),
+            block_hash=Hash32(row.octets("block_hash")),
+            block_timestamp=row.integer("moment"),
+        )
+    text = row.text("evidence")
     try:
         return parse_evidence(json.loads(text), firing)
     except InvalidInput as error:

@@ -2,18 +2,29 @@
 SELECT
     l.entry_number, l.job_number, j.job_id, l.task_key, l.firing_kind, l.firing_index, l.firing_chain_id,
     l.firing_tx_hash, l.moment, l.last_moment, l.occurrences, l.outcome, l.reason, l.detail, l.evidence, l.priority,
-    l.ready_block, l.decided_at_ms, l.noted_at_ms
+    l.ready_block, l.block_number, l.block_hash, l.decided_at_ms, l.noted_at_ms
 FROM ledger l JOIN jobs j ON j.job_number = l.job_number
 
 -- name: insert_entry
 INSERT INTO ledger (
     task_key, job_number, firing_kind, firing_index, firing_chain_id, firing_tx_hash, moment, last_moment, occurrences,
-    outcome, reason, detail, evidence, priority, ready_block, block_chain_id, block_number, block_hash, noted_at_ms,
-    decided_at_ms
+    outcome, reason, detail, evidence, priority, ready_block, block_number, block_hash, noted_at_ms, decided_at_ms
 ) VALUES (
     :task_key, :job_number, :firing_kind, :firing_index, :firing_chain_id, :firing_tx_hash, :moment, :last_moment,
-    :occurrences, :outcome, :reason, :detail, :evidence, :priority, :ready_block, :block_chain_id, :block_number,
-    :block_hash, :decided_at_ms, :decided_at_ms
+    :occurrences, :outcome, :reason, :detail, :evidence, :priority, :ready_block, :block_number, :block_hash,
+    :decided_at_ms, :decided_at_ms
+)
+ON CONFLICT (task_key) DO NOTHING
+
+-- The kind of its firing is `FiringKind.EVENT`.
+
+-- name: insert_log_entry
+INSERT INTO ledger (
+    task_key, job_number, firing_kind, firing_index, firing_tx_hash, priority, firing_chain_id, moment, last_moment,
+    occurrences, outcome, reason, detail, evidence, ready_block, block_number, block_hash, noted_at_ms, decided_at_ms
+) VALUES (
+    :task_key, :job_number, 2, :ordinal, :tx_hash, :priority, :chain_id, :moment, :moment, 1, :outcome, :reason,
+    :detail, '', :ready_block, :block_number, :block_hash, :decided_at_ms, :decided_at_ms
 )
 ON CONFLICT (task_key) DO NOTHING
 
@@ -26,8 +37,8 @@ ORDER BY l.entry_number
 -- name: put_entry_back
 UPDATE ledger SET
     outcome = :outcome, reason = :reason, detail = :detail, evidence = :evidence, moment = :moment,
-    last_moment = :last_moment, occurrences = :occurrences, ready_block = :ready_block, block_chain_id = :block_chain_id,
-    block_number = :block_number, block_hash = :block_hash, decided_at_ms = :decided_at_ms
+    last_moment = :last_moment, occurrences = :occurrences, ready_block = :ready_block, block_number = :block_number,
+    block_hash = :block_hash, decided_at_ms = :decided_at_ms
 WHERE task_key = :task_key
 
 -- name: decide_entry
@@ -73,12 +84,13 @@ ORDER BY moment DESC, entry_number DESC LIMIT :limit
 -- name: confirmed_entries
 -- lock: l skip
 {entry}
-WHERE l.outcome = 'confirming' AND l.block_chain_id = :chain_id AND l.ready_block <= :head
+WHERE l.outcome = 'confirming' AND l.firing_chain_id = :chain_id AND l.ready_block <= :head
 ORDER BY l.entry_number LIMIT :limit
 
 -- name: entries_in_blocks
 {entry}
-WHERE l.block_hash IS NOT NULL AND l.block_chain_id = :chain_id
+WHERE l.block_number IN (SELECT CAST(listed.value AS BIGINT) FROM {each}(:block_numbers) AS listed)
+    AND l.firing_chain_id = :chain_id
     AND l.block_hash IN (SELECT from_hex(listed.value) FROM {each}(:block_hashes) AS listed)
 ORDER BY l.entry_number
 
