@@ -5,6 +5,7 @@ Rule: nothing outside is asked for a job that is not there yet; a source that do
 
 from typing import assert_never
 
+from triggerx.core.cid import parse_cid
 from triggerx.core.errors import InvalidInput
 from triggerx.core.job import ConditionTrigger, EventTrigger, JobBody, TimeTrigger
 from triggerx.core.job_fields import shown
@@ -93,6 +94,8 @@ def _check_script(services: Services, url: str, language: str, *, fields: tuple[
     """Refuse a script's URL or language; `fields` are what the body calls the two."""
     if not url.startswith(SCRIPT_SCHEMES):
         raise InvalidInput(fields[0], f"expected the script's URL, of ipfs:// or https://, got {shown(url)}")
+    if url.startswith("ipfs://"):
+        parse_cid(url.removeprefix("ipfs://").partition("/")[0], fields[0])
     languages, language = services.scripts.languages(), language or LANGUAGE_DEFAULT
     if language not in languages:
         known = ", ".join(sorted(languages)) or "none"

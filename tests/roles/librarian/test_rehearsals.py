@@ -22,6 +22,11 @@ async def is_untouched(desk: Desk) -> bool:
     return not await desk.store.jobs.list_page(after=None, limit=9) and not await desk.store.events.after(0, limit=9)
 
 
+def scripted(definition: int) -> dict[str, object]:
+    """A job whose script's URL names no content."""
+    return job(task_definition_id=definition, arg_type=2, dynamic_arguments_script_url="ipfs://x", language="python")
+
+
 @pytest.mark.parametrize("make", [job, event_job, condition_job])
 async def test_check_when_the_job_would_be_taken_then_says_so_and_keeps_nothing(tmp_path: Path, make: object) -> None:
     assert callable(make)
@@ -43,7 +48,8 @@ async def test_check_when_the_job_would_be_taken_then_says_so_and_keeps_nothing(
         (400, "target_chain_id", job(target_chain_id="5")),
         (400, "specific_schedule", job(schedule_type="specific", specific_schedule=str(NOW - 5))),
         (422, "security", job(security=1)),
-        (422, "task_definition_id", job(task_definition_id=2, arg_type=2, dynamic_arguments_script_url="ipfs://x")),
+        (422, "task_definition_id", scripted(7)),
+        (400, "dynamic_arguments_script_url", scripted(2)),
         (422, "trigger_chain_id", event_job(trigger_chain_id="5")),
         (422, "link_job_id", job(chain_status=1)),
         (422, "link_job_id", job(link_job_id=job(7)["job_id"])),
