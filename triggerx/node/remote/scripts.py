@@ -5,7 +5,7 @@ from typing import Final
 
 from triggerx.core.errors import UnrecoverableError
 from triggerx.node.remote.jobs import asked
-from triggerx.node.remote.output import print_raw, say
+from triggerx.node.remote.output import print_line, print_raw, say
 from triggerx.node.remote.place import Place
 
 FILE_BYTES_MAX: Final = 1024 * 1024  # what the API takes in one request
@@ -24,7 +24,8 @@ def publish_script(place: Place, file: Path, *, is_json: bool) -> None:
     if is_json:
         print_raw(answer.raw)
     else:
-        say(f'Published. A job names it so:\n  dynamic_arguments_script_url = "{answer.value.url}"')
+        say("Published. A job's file names it by this line:")
+        print_line(f'dynamic_arguments_script_url = "{answer.value.url}"')
 
 
 def _text(file: Path) -> str:
