@@ -276,7 +276,7 @@ def _services(clock: VirtualClock, chain: FakeChain, log: RecordingLog, store: S
         engines=(),
         action_chains={CHAIN: action_chain},
     )
-    nowhere: Any = None  # the librarian uses neither operators, peers nor content
+    nowhere: Any = None  # the librarian uses neither operators nor peers
     return Services(
         network=network,
         clock=clock,
