@@ -23,8 +23,9 @@ Benchmark = Callable[[bool], Coroutine[Any, Any, "Sequence[Measure]"]]
 class Measure:
     """One judged value. `key` is the figure, with a part's name behind a dot where it has several.
 
-    `ours` and `peer` are medians in `unit`; `limit` is what `ours` may be at most (at least, where `is_more_better`);
-    `ratio_min` is how many times better than the peer `ours` must be. `note` says what bounds it, or what was compared.
+    `ours` and `peer` are medians in `unit`; `limit` is what `ours` may be at most (at least, where `is_more_better`),
+    and `least` what it must be beside that, where it is to be exact; `ratio_min` is how many times better than the peer
+    `ours` must be. `note` says what bounds it, or what was compared.
     """
 
     key: str
@@ -34,6 +35,7 @@ class Measure:
     goal: str
     peer: float | None = None
     limit: float | None = None
+    least: float | None = None
     ratios: tuple[float, ...] = ()
     ratio_min: float | None = None
     is_more_better: bool = False
@@ -46,10 +48,12 @@ class Measure:
 
     @property
     def is_met(self) -> bool:
-        """Whether limit and least ratio both hold; what could not be measured is not met."""
+        """Whether every bound and the least ratio hold; what could not be measured is not met."""
         if self.ours is None or not math.isfinite(self.ours):
             return False
         if self.limit is not None and not (self.ours >= self.limit if self.is_more_better else self.ours <= self.limit):
+            return False
+        if self.least is not None and self.ours < self.least:
             return False
         return self.ratio_min is None or (self.ratio is not None and self.ratio >= self.ratio_min)
 
@@ -59,6 +63,7 @@ class Measure:
             "ours": rounded(self.ours),
             "peer": rounded(self.peer),
             "limit": self.limit,
+            "least": self.least,
             "ratio": rounded(self.ratio),
             "ratios": [rounded(ratio) for ratio in self.ratios] or None,
             "unit": self.unit,

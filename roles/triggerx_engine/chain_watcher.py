@@ -116,6 +116,8 @@ class ChainWatcher:
         finally:
             reading.cancel()
             await asyncio.wait({reading})
+            if not reading.cancelled():
+                reading.exception()  # where something else went wrong first, that is what is told
 
     async def _newest_blocks(self) -> list[Block]:
         """The head and the blocks under it: with it alone known, a reorg of one block would leave nothing to go on."""

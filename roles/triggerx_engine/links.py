@@ -7,7 +7,7 @@ from triggerx.core.canonical import Json
 from triggerx.core.job import Job, JobStatus, OnLinkFailure
 from triggerx.events import JobChanged, JobCreated
 from triggerx.role import Services, WakeUp
-from triggerx.triggers.handover import STOPPED, settle_schedule
+from triggerx.triggers.handover import settle_schedule
 
 JOBS_PER_ROUND: Final = 100
 
@@ -42,7 +42,7 @@ class Links:
             if present is None or present.status is not JobStatus.CREATED:
                 return
             now_ms = services.clock.now_ms()
-            await settle_schedule(queries, waiting.job_id, STOPPED, now_ms=now_ms)
+            await settle_schedule(queries, waiting.job_id, now_ms=now_ms)
             await queries.jobs.set_status(waiting.job_id, status, reason=reason)
             if status is JobStatus.FAILED:
                 await queries.jobs.set_schedule(waiting.job_id, next_due_at=None)

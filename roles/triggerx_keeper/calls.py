@@ -2,15 +2,13 @@
 
 from typing import Final
 
-from triggerx.core.budget import gas_of_run
+from triggerx.core.budget import INNER_GAS_DEFAULT, budget_of, paid_gas, run_cost
 from triggerx.core.job import JobBody
 from triggerx.core.task import SignedAssignment
-from triggerx.core.validation import UNGUARDED_FEE_MAX_WEI
 from triggerx.evm.contracts import TaskExecutionHub
 from triggerx.evm.types import Address, Wei
 from triggerx.ports.chain import CallReverted, Chain
 
-INNER_GAS_DEFAULT: Final = 100_000  # taken for the inner call where nothing better is known
 NO_QUORUM: Final = ((), (0, 0))  # security levels 2 to 4 are attested after the action
 
 
@@ -29,20 +27,18 @@ async def measure_inner_call(chain: Chain, hub: Address, body: JobBody, inner: b
 def build_call(body: JobBody, signed: SignedAssignment, inner: bytes, *, gas_price: Wei, inner_gas: int) -> bytes:
     """Build the hub's calldata for one assignment; `inner` is the target's.
 
-    The fee repays the performer's gas at this price, up to the cap.
+    The fee is what a run at this price is expected to cost.
     """
+    fee = run_cost(paid_gas(body, inner_gas), gas_price, body.priority, fee_max_wei=budget_of(body).fee_max_wei)
     if body.mandate is None:
-        fee = min(UNGUARDED_FEE_MAX_WEI, gas_of_run(inner_gas, is_guarded=False) * gas_price)
         return TaskExecutionHub.executeFunction.encode(body.job_id, fee, body.action.target, inner)
-    mandate = body.mandate.mandate
-    gas = gas_of_run(mandate.inner_gas_min or INNER_GAS_DEFAULT, is_guarded=True)
     return TaskExecutionHub.executeTask.encode(
-        mandate.as_tuple(),
+        body.mandate.mandate.as_tuple(),
         body.mandate.signature,
         signed.firing.as_tuple(),
         signed.assignment.as_tuple(),
         signed.signature,
-        min(mandate.fee_max, gas * gas_price),
+        fee,
         0,
         inner,
         NO_QUORUM,

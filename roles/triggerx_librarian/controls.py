@@ -61,7 +61,7 @@ class Controls:
             if not is_changed and present.status not in _RUNNING:
                 raise _over(present, "resumed")
             if is_changed:
-                await settle_schedule(queries, job.job_id, STOPPED, now_ms=self._services.clock.now_ms())
+                await settle_schedule(queries, job.job_id, now_ms=self._services.clock.now_ms())
                 await let_go(queries, present.body)
                 await self._log(queries, job, "job_resumed", f"resumed by {_who(key_of(request), job)}")
         return await self._answer(job, is_changed=is_changed)
@@ -75,7 +75,8 @@ class Controls:
         if job.status is not JobStatus.STOPPED or job.is_paused:
             reason = await self._reason_to_stop(job, key)
             async with self._services.store.transaction() as queries:
-                await settle_schedule(queries, job.job_id, STOPPED, now_ms=self._services.clock.now_ms())
+                now_ms = self._services.clock.now_ms()
+                await settle_schedule(queries, job.job_id, now_ms=now_ms, otherwise=STOPPED)
                 await queries.jobs.set_schedule(job.job_id, next_due_at=None)
                 await queries.jobs.set_status(job.job_id, JobStatus.STOPPED, reason=reason)
                 await self._log(queries, job, "job_stopped", reason)

@@ -100,7 +100,7 @@ async def replace_job(
     is_let_go = known.status is not JobStatus.SCHEDULED and not (known.is_paused and entry.version == known.version)
     settled = now_ms // 1000
     if not stays or is_let_go:
-        settled = await settle_schedule(queries, known.job_id, REPLACED, now_ms=now_ms)
+        settled = await settle_schedule(queries, known.job_id, now_ms=now_ms)
     if not stays and before.trigger != body.trigger:
         terms = await queries.jobs.terms_of(known.job_id)
         if terms is not None:

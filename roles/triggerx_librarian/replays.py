@@ -18,7 +18,6 @@ from triggerx.triggers.audit import JobAudit, audit_job
 from triggerx.triggers.occurrence import trigger_chain
 from triggerx.triggers.simulation import World, simulate
 from triggerx_librarian.parameters import job_id_in, object_of
-from triggerx_librarian.registry import chain_of
 from triggerx_librarian.replay_json import audit_json, simulation_json
 
 BLOCK_MAX: Final = (1 << 63) - 1  # what a database numbers blocks with
@@ -79,7 +78,9 @@ class Replays:
         """
         first, last = _span_in(request)
         chain_id = self._chain_id_in(request)
-        chain_of(self._services, chain_id)
+        if chain_id not in self._services.chains:
+            known = ", ".join(str(each) for each in sorted(self._services.chains)) or "none"
+            raise InvalidInput("chain_id", f"this node has no endpoint for chain {chain_id}, it has {known}")
         limit = read_integer(request.query, "limit", low=1, high=JOBS_PER_AUDIT_MAX, default=JOBS_PER_AUDIT)
         jobs = await self._services.store.jobs.list_page(after=_after_in(request), limit=limit)
         audits, unchecked = await self._audit(

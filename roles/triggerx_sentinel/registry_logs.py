@@ -69,7 +69,7 @@ class JobDeleted:
         job = await queries.jobs.get(self.job_id)
         if job is None or _is_stopped(job):
             return ()
-        await settle_schedule(queries, self.job_id, STOPPED, now_ms=self.now_ms)
+        await settle_schedule(queries, self.job_id, now_ms=self.now_ms, otherwise=STOPPED)
         await queries.jobs.set_schedule(self.job_id, next_due_at=None)
         await queries.jobs.set_status(self.job_id, JobStatus.STOPPED, reason=DELETED)
         await queries.events.append("job_stopped", f"job:{self.job_id}", {"reason": DELETED}, now_ms=self.now_ms)

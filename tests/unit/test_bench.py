@@ -15,7 +15,12 @@ FIELDS = {"ours", "peer", "limit", "ratio", "ratios", "unit", "goal", "pass"}
 
 
 def measure(
-    *, ours: float | None = 10.0, limit: float | None = None, ratios: tuple[float, ...] = (), more: bool = False
+    *,
+    ours: float | None = 10.0,
+    limit: float | None = None,
+    least: float | None = None,
+    ratios: tuple[float, ...] = (),
+    more: bool = False,
 ) -> Measure:
     return Measure(
         key="P0",
@@ -24,6 +29,7 @@ def measure(
         unit="ms",
         goal="≤ 10 ms",
         limit=limit,
+        least=least,
         ratios=ratios,
         ratio_min=2.0 if ratios else None,
         is_more_better=more,
@@ -82,6 +88,10 @@ async def test_pairs_when_interleaved_then_alternate_after_one_uncounted_run_eac
         (measure(limit=9.9), False),
         (measure(limit=10.0, more=True), True),
         (measure(limit=10.1, more=True), False),
+        (measure(limit=10.5, least=9.5), True),
+        (measure(limit=10.5, least=10.1), False),
+        (measure(limit=9.9, least=9.5), False),
+        (measure(least=10.1), False),
         (measure(ratios=(9.0, 2.0, 1.0)), True),
         (measure(ratios=(9.0, 1.9, 1.0)), False),
         (measure(limit=9.0, ratios=(9.0, 9.0)), False),
@@ -96,6 +106,7 @@ def test_measure_when_limit_and_ratio_are_given_then_both_must_hold(found: Measu
 
 
 def test_document_when_written_then_has_every_field_and_null_where_none_applies() -> None:
+    assert json.loads(as_document([measure(limit=12.0, least=8.0)]))["P0"]["least"] == 8.0
     document = json.loads(as_document([measure(limit=12.0), measure(ours=math.inf)]))["P0"]
     assert document.keys() >= FIELDS
     assert (document["ours"], document["ratio"], document["ratios"], document["pass"]) == (None, None, None, False)

@@ -53,26 +53,40 @@ class Wallet:
         """Send several in this order, without waiting between them, and return their receipts.
 
         Give the gas of a call that needs the ones before it. Raises CallReverted, with the decoded reason, when one
-        would fail or did, RecoverableError when one is not mined within 90 s.
+        would fail or did, or the account cannot pay for it, RecoverableError when one is not mined within 90 s.
         """
         client = self._reads.client
         count = await client.call("eth_getTransactionCount", [to_hex(self.address), "pending"], answers.quantity)
+        balance = await client.call("eth_getBalance", [to_hex(self.address), "latest"], answers.quantity)
+        left = int(balance)
         price = await self._reads.gas_price()
         hashes = []
         for nonce, call in enumerate(calls, start=int(count)):
+            self._demand(left, call.value)
+            gas = call.gas or await self._estimate(call)
+            self._demand(left, cost := call.value + gas * 2 * price)
+            left -= cost
             unsigned = Unsigned(
                 chain_id=self._reads.chain_id,
                 nonce=nonce,
                 to=call.to,
                 data=call.data,
                 value=call.value,
-                gas=call.gas or await self._estimate(call),
+                gas=gas,
                 fees=Fees(max_wei=2 * price, priority_wei=min(price, 10**9)),
             )
             tx_hash, raw = sign(self._signer, unsigned)
             await client.call("eth_sendRawTransaction", [to_hex(raw)], answers.data)
             hashes.append(tx_hash)
         return [await self._mined(tx_hash) for tx_hash in hashes]
+
+    def _demand(self, left: int, needed: int) -> None:
+        """Refuse what the account cannot pay for: nodes word it in many ways, and none says whose account it is."""
+        if left < needed:
+            raise CallReverted(
+                f"{checksum(self.address)} has {left} wei, and this needs {needed}: send it some of the chain's coin, "
+                "or ask for less"
+            )
 
     async def _estimate(self, call: Outgoing) -> int:
         message = {"from": to_hex(self.address), "data": to_hex(call.data), "value": hex(call.value)}

@@ -210,6 +210,7 @@ class Api:
 
     async def _ask(self, method: str, path: str, *, body: Mapping[str, Json] | None, within_s: float) -> bytes:
         """Ask once: whether something that changes a job may be asked again is for the caller to know."""
+        asked = f"{method} {path.partition('?')[0]}"
         content = None if body is None else answers.ENCODER.encode(body)
         headers = {} if body is None else {"Content-Type": "application/json"}
         timeout = aiohttp.ClientTimeout(total=within_s, sock_connect=min(within_s, CONNECT_WITHIN_S))
@@ -220,14 +221,14 @@ class Api:
                 raw = await self._bounded(response)
                 status = response.status
         except TimeoutError as error:
-            raise self._away(f"gave no answer to {method} {path} within {within_s:g} s") from error
+            raise self._away(f"gave no answer to {asked} within {within_s:g} s") from error
         except aiohttp.ClientConnectorError as error:
             raise self._away(f"cannot be reached: {error.os_error.strerror or error.os_error}") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise self._away(f"answered {method} {path} with what is no HTTP ({type(error).__name__})") from error
+            raise self._away(f"answered {asked} with what is no HTTP ({type(error).__name__})") from error
         if 200 <= status < 300:
             return raw
-        raise self._refusal(status, raw, f"{method} {path}")
+        raise self._refusal(status, raw, asked)
 
     async def _bounded(self, response: aiohttp.ClientResponse) -> bytes:
         content = bytearray()

@@ -17,7 +17,7 @@ import tomli
 
 from triggerx.core.errors import InvalidInput, UnrecoverableError
 from triggerx.core.job import JobBody, JobId
-from triggerx.core.job_body import parse_body
+from triggerx.core.job_body import chain_id_of, parse_body
 from triggerx.evm.nesting import shallow_json
 from triggerx.evm.registry import pack_job_id
 from triggerx.evm.types import Address, ChainId, checksum
@@ -120,6 +120,10 @@ class JobFile:
         try:
             body = parse_body(fields)
         except InvalidInput as error:
+            if error.field == "created_chain_id" and error.field not in self.fields and self.has_job_id:
+                made_on = chain_id_of(int(str(fields["job_id"])))
+                message = f"is {fields['job_id']}, which was made on chain {made_on}, not on {chain_id}"
+                raise self.wrong("job_id", f"{message}: triggerx jobs list shows the numbers of jobs") from error
             raise self.wrong(error.field, error.message) from error
         if owner is not None and body.owner != owner:
             raise self.wrong("user_address", f"is {checksum(body.owner)}, but the key is {checksum(owner)}'s")

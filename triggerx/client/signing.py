@@ -6,6 +6,7 @@ Both are EIP-712 digests in the execution hub's domain (`evm.hub`), so they coun
 from dataclasses import dataclass
 from typing import Final
 
+from triggerx.core.budget import INNER_GAS_DEFAULT
 from triggerx.core.job import JobBody, JobId, TimeTrigger
 from triggerx.core.job_body import STATIC_DEFINITIONS, static_calldata, target_function
 from triggerx.core.mandate import SignedMandate
@@ -20,7 +21,6 @@ RUNS_DEFAULT: Final = 100  # of a job that recurs: enough to see it work, and an
 FEE_MAX_DEFAULT_WEI: Final = Wei(10**16)  # a run: 300,000 gas at 33 gwei
 ATTEMPTS_DEFAULT: Final = 3  # a performer that fails twice, and one that does not
 VALID_S_DEFAULT: Final = 30 * 86_400  # where the job's time frame does not end before
-INNER_GAS_MIN: Final = 100_000  # so that no performer starves the target's call
 NO_VALUE: Final = Wei(0)  # no run of ours sends value
 
 
@@ -53,7 +53,7 @@ def sign_mandate(
         calldata_hash=keccak256(static_calldata(body)) if is_static else ZERO_HASH,
         value_max=NO_VALUE,
         fee_max=terms.fee_max,
-        inner_gas_min=INNER_GAS_MIN,
+        inner_gas_min=INNER_GAS_DEFAULT,  # so that no performer starves the target's call
         runs_max=_runs(body) if terms.runs_max is None else terms.runs_max,
         spacing=0,
         attempts_max=terms.attempts_max,

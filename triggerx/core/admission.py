@@ -87,7 +87,7 @@ def _affordable(terms: JobTerms, around: Surroundings, ahead: int) -> Ruling | N
         return None
     if terms.gas_price_max_wei is not None and price > terms.gas_price_max_wei:
         return _hold(Reason.GAS_PRICE, f"gas costs {price} wei, the job waits for {terms.gas_price_max_wei} or less")
-    cost = run_cost(terms.run_gas, price, terms.priority)
+    cost = run_cost(terms.run_gas, price, terms.priority, fee_max_wei=terms.fee_max_wei)
     needed = (terms.open_runs + ahead + 1) * cost
     if terms.spent_wei + needed > terms.wei_max:
         return _hold(

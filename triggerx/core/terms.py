@@ -15,12 +15,12 @@ DAY_S = 86_400
 class JobTerms:
     """One job as the engine sees it when its trigger has occurred.
 
-    `number` is the store's number of the job. `run_gas` is what a run is expected to take (`core.budget`). `runs`
-    counts what has fired and has not failed, `open_runs` those of them whose task is not over; `runs_today` and
-    `spent_today_wei` are of the UTC day `usage_day` (days since 1970). `user_runs_today` is the same sum over all of
-    the owner's jobs. `balance_wei` is the owner's deposit on the action chain, None while it has not been read.
-    `watched_from` is the first block from which the chain's watcher covers an event job, None before that.
-    `link_job_id` is the job that starts when this one has completed.
+    `number` is the store's number of the job. `run_gas` is the gas that a run's fee is for, `fee_max_wei` the most that
+    this fee may be (`core.budget`). `runs` counts what has fired and has not failed, `open_runs` those of them whose
+    task is not over; `runs_today` and `spent_today_wei` are of the UTC day `usage_day` (days since 1970).
+    `user_runs_today` is the same sum over all of the owner's jobs. `balance_wei` is the owner's deposit on the action
+    chain, None while it has not been read. `watched_from` is the first block from which the chain's watcher covers an
+    event job, None before that. `link_job_id` is the job that starts when this one has completed.
     """
 
     number: int
@@ -48,6 +48,7 @@ class JobTerms:
     gas_price_max_wei: Wei | None
     mandate_expiry: int | None
     run_gas: int
+    fee_max_wei: Wei
     runs: int
     open_runs: int
     runs_today: int

@@ -8,8 +8,8 @@ at the wrong time stays so: then an attester leaves the vote to the others.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
 
+from triggerx.core.budget import budget_of
 from triggerx.core.document import TaskDocument
 from triggerx.core.election import Duty, Operator, draw
 from triggerx.core.errors import InvalidInput
@@ -21,8 +21,6 @@ from triggerx.core.task import SignedAssignment
 from triggerx.evm.hub import Assignment, assignment_digest, mandate_digest, task_key
 from triggerx.evm.keys import recover
 from triggerx.evm.types import Address, Hash32, checksum
-
-UNGUARDED_FEE_MAX_WEI: Final = 10**15  # 0.001 ether a run: no mandate caps the fee of an unguarded job, so keepers do
 
 
 class Ruling(StrEnum):
@@ -273,7 +271,7 @@ def _action(document: TaskDocument, body: JobBody, facts: Facts) -> Verdict | No
             return _no(code, f"the hub's event says otherwise than the {code.removeprefix('wrong_')} that is due")
     if done.value != 0 and (body.mandate is None or done.value > body.mandate.mandate.value_max):
         return _no("wrong_value", "the owner allowed no such value")
-    fee_max = UNGUARDED_FEE_MAX_WEI if body.mandate is None else body.mandate.mandate.fee_max
+    fee_max = budget_of(body).fee_max_wei
     if done.fee > fee_max:
         return _no("fee_above_cap", f"the owner was charged {done.fee} wei, of at most {fee_max}")
     if done.confirmations < facts.confirmations_min:

@@ -6,8 +6,8 @@ from typing import Final
 from triggerx.storage.queries.job_rows import first_gas, read_body, term_columns
 from triggerx.storage.session import Row, Value
 
-TERMS_SCHEMA: Final = 7
-"""The first schema whose jobs have their terms beside the body."""
+TERMS_SCHEMA: Final = 8
+"""The first schema whose jobs have all of their terms beside the body."""
 JOBS_AT_ONCE: Final = 1_000  # a body may have 128 kB
 
 

@@ -29,7 +29,7 @@ STOPPED: Final = Ruling(
 )
 
 
-async def settle_schedule(queries: Queries, job_id: JobId, otherwise: Ruling, *, now_ms: int) -> int:
+async def settle_schedule(queries: Queries, job_id: JobId, *, now_ms: int, otherwise: Ruling = REPLACED) -> int:
     """Enter a job's due seconds up to now, and move its schedule past them; return the last second that is settled.
 
     `otherwise` is what becomes of them where the job's own state does not say so. Used in the transaction that changes

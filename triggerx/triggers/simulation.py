@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from triggerx.core.admission import Surroundings, admit
-from triggerx.core.budget import budget_of, gas_of_run, ordinary_gas, run_cost
+from triggerx.core.budget import INNER_GAS_DEFAULT, budget_of, gas_of_run, paid_gas, run_cost
 from triggerx.core.errors import InvalidInput
 from triggerx.core.evidence import ConditionEvidence, EventEvidence, dump_evidence
 from triggerx.core.job import ConditionTrigger, JobBody, JobStatus, TaskDefinition
@@ -197,13 +197,12 @@ class _Course:
 
     def _try(self, occurrence: Occurrence, block: int, call: Call | None, script: str) -> Trial:
         ruling = self._rule(occurrence)
-        is_guarded = self._body.is_guarded
-        inner = None if call is None else call.gas
-        gas = ordinary_gas(is_guarded=is_guarded) if inner is None else gas_of_run(inner, is_guarded=is_guarded)
+        inner = INNER_GAS_DEFAULT if call is None or call.gas is None else call.gas
+        gas, paid = gas_of_run(inner, is_guarded=self._body.is_guarded), paid_gas(self._body, inner)
         is_fired, cost = ruling.outcome is Outcome.FIRED, Wei(0)
         if is_fired and (call is not None or not script):
-            cost = run_cost(gas, self._price, self._body.priority)
-            self._count(occurrence.moment, gas, cost)
+            cost = run_cost(paid, self._price, self._body.priority, fee_max_wei=self._terms.fee_max_wei)
+            self._count(occurrence.moment, paid, cost)
         return Trial(
             occurrence=occurrence,
             block=block,
@@ -301,7 +300,8 @@ def _first_terms(body: JobBody, frame: Frame) -> JobTerms:
         wei_per_day_max=budget.wei_per_day_max,
         gas_price_max_wei=budget.gas_price_max_wei,
         mandate_expiry=None,
-        run_gas=ordinary_gas(is_guarded=body.is_guarded),
+        run_gas=paid_gas(body),
+        fee_max_wei=budget.fee_max_wei,
         runs=0,
         open_runs=0,
         runs_today=0,

@@ -224,7 +224,19 @@ def test_create_when_the_deposit_is_more_than_there_is_then_the_chain_is_told_to
     status, said = desk.types("jobs", "create", desk.job(), "--deposit", str(10**30))
     assert status == 2
     assert "the chain refuses the transaction" in said
+    assert f"{checksum(desk.user.address)} has " in said and "send it some of the chain's coin" in said
     assert [each.path for each in desk.api.asked] == [f"{CHECK}?mandated=true"]
+
+
+def test_create_when_the_account_has_nothing_to_pay_the_transaction_with_then_it_is_named(desk: Desk) -> None:
+    key = PrivateKey(b"\x55" * 32)
+    file = desk.folder / "poor.key"
+    file.write_text(to_hex(key.reveal()))
+    file.chmod(0o600)
+    status, said = desk.types("jobs", "create", desk.job(), "--key-file", str(file))
+    assert status == 2
+    assert f"{checksum(key.address)} has 0 wei, and this needs " in said
+    assert said.count("\n") == 1
 
 
 def test_create_when_the_endpoint_is_away_then_it_is_named(desk: Desk) -> None:

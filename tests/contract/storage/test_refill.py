@@ -23,7 +23,7 @@ from tests.contract.storage.nouns import (
     time_body,
 )
 from tests.postgres import PostgresServer
-from triggerx.core.budget import GUARDED_GAS, UNGUARDED_GAS
+from triggerx.core.budget import budget_of, paid_gas
 from triggerx.core.errors import UnrecoverableError
 from triggerx.core.job import JobBody, Limits
 from triggerx.core.job_body import encode_body
@@ -136,7 +136,8 @@ async def test_an_old_stores_jobs_when_opened_have_the_terms_of_their_bodies(old
         assert [terms.trigger for terms in found] == [body.trigger for body in bodies]
         assert [terms.expires_at for terms in found] == [NOW + 3600, NOW + 99, NOW + 3600]
         assert [terms.is_guarded for terms in found] == [True, False, True]
-        assert [terms.run_gas for terms in found] == [GUARDED_GAS, UNGUARDED_GAS, GUARDED_GAS]
+        assert [terms.run_gas for terms in found] == [paid_gas(body) for body in bodies]
+        assert [terms.fee_max_wei for terms in found] == [budget_of(body).fee_max_wei for body in bodies]
         assert [terms.runs_max for terms in found] == [10, 3, 10]
         assert found[1].wei_max == BIG
         assert [job.body for job in await store.jobs.list_by_owner(OWNER)] == bodies

@@ -20,10 +20,11 @@ from tests.contract.storage.nouns import (
     terms_of,
     time_body,
 )
-from triggerx.core.budget import GUARDED_GAS, RUNS_PER_DAY_MAX, UNGUARDED_GAS, WEI_MAX
+from triggerx.core.budget import RUNS_PER_DAY_MAX, UNGUARDED_FEE_MAX_WEI, WEI_MAX, paid_gas
 from triggerx.core.job import ConditionTrigger, EventTrigger, Job, JobBody, JobStatus, Limits, TaskDefinition
 from triggerx.core.task import RunChange
 from triggerx.core.terms import DAY_S, JobTerms
+from triggerx.evm.hub import Mandate
 from triggerx.evm.types import ChainId, Wei
 from triggerx.ports.store import Store
 from triggerx.ports.store.jobs import Fired, IdleJob, Move, TriggerKind
@@ -75,7 +76,8 @@ async def test_terms_when_read_say_what_the_job_says(store: Store) -> None:
         wei_per_day_max=Wei(BIG - 1),
         gas_price_max_wei=Wei(BIG - 2),
         mandate_expiry=2**63 - 1,
-        run_gas=GUARDED_GAS,
+        run_gas=paid_gas(body),
+        fee_max_wei=mandate_of(body).fee_max,
         runs=0,
         open_runs=0,
         runs_today=0,
@@ -88,6 +90,11 @@ async def test_terms_when_read_say_what_the_job_says(store: Store) -> None:
     )
 
 
+def mandate_of(body: JobBody) -> Mandate:
+    assert body.mandate is not None
+    return body.mandate.mandate
+
+
 @pytest.mark.parametrize("body", [time_body(), event_body(), condition_body()])
 async def test_a_trigger_when_read_with_the_terms_is_the_bodys(store: Store, body: JobBody) -> None:
     await put(store, body, next_due_at=None)
@@ -98,7 +105,8 @@ async def test_terms_when_the_owner_set_no_limits_are_the_small_defaults(store: 
     await put(store, event_body(), next_due_at=None)
     terms = await terms_of(store)
     assert (terms.wei_max, terms.runs_per_day_max, terms.gas_price_max_wei) == (WEI_MAX, RUNS_PER_DAY_MAX, None)
-    assert (terms.is_guarded, terms.mandate_expiry, terms.run_gas) == (False, None, UNGUARDED_GAS)
+    assert (terms.is_guarded, terms.mandate_expiry, terms.run_gas) == (False, None, paid_gas(event_body()))
+    assert terms.fee_max_wei == UNGUARDED_FEE_MAX_WEI
     assert (terms.link_job_id, terms.balance_wei) == (None, None)
 
 
@@ -347,30 +355,6 @@ async def test_runs_when_they_end_are_open_no_more_and_never_below_none(store: S
     assert (terms.runs, terms.open_runs) == (2, 0)
     await store.jobs.count_run(job_id(9), RunChange.GIVEN_BACK)
     await store.jobs.count_run(job_id(9), RunChange.TAKEN_AGAIN)
-
-
-async def test_an_execution_when_recorded_moves_time_up_only_and_a_charge_is_added_exactly(store: Store) -> None:
-    await stored_job(store)
-    await store.jobs.record_execution(job_id(1), executed_at=NOW + 10, gas=70_000)
-    await store.jobs.record_execution(job_id(1), executed_at=NOW + 4, gas=80_000)
-    await store.jobs.record_charge(job_id(1), charged_at=NOW + 10, cost_wei=BIG)
-    await store.jobs.record_charge(job_id(1), charged_at=NOW + 4, cost_wei=1)
-    found, terms = await store.jobs.get(job_id(1)), await terms_of(store)
-    assert found is not None
-    assert found.last_executed_at == NOW + 10
-    assert (terms.spent_wei, terms.spent_today_wei) == (BIG + BIG + 1, BIG + 1)
-    assert (terms.usage_day, terms.run_gas) == (TODAY, 80_000)
-
-
-async def test_a_cost_when_of_the_day_before_is_spent_but_not_today(store: Store) -> None:
-    await stored_job(store)
-    await store.jobs.count_fired([Fired(number=1, runs=4, day=TODAY)])
-    await store.jobs.record_charge(job_id(1), charged_at=NOW - DAY_S, cost_wei=3)
-    terms = await terms_of(store)
-    assert (terms.spent_wei, terms.spent_today_wei, terms.runs_today) == (BIG + 3, 0, 4)
-    await store.jobs.record_charge(job_id(1), charged_at=NOW + DAY_S, cost_wei=2)
-    terms = await terms_of(store)
-    assert (terms.spent_wei, terms.spent_today_wei, terms.runs_today, terms.usage_day) == (BIG + 5, 2, 0, TODAY + 1)
 
 
 async def test_the_first_watched_block_when_noted_is_read(store: Store) -> None:

@@ -1,13 +1,12 @@
 from tests.fakes.chain import FakeChain
 from tests.roles.scene import HUB
 from tests.unit.core.sample import job_body, order_for
-from triggerx.core.budget import FORWARD_GAS
+from triggerx.core.budget import FEE_PERCENT, FORWARD_GAS, INNER_GAS_DEFAULT, UNGUARDED_FEE_MAX_WEI
 from triggerx.core.job_body import static_calldata
-from triggerx.core.validation import UNGUARDED_FEE_MAX_WEI
 from triggerx.evm.contracts import TaskExecutionHub
 from triggerx.evm.types import Wei
 from triggerx.ports.chain import CallReverted
-from triggerx_keeper.calls import INNER_GAS_DEFAULT, build_call, measure_inner_call
+from triggerx_keeper.calls import build_call, measure_inner_call
 
 UNGUARDED = job_body(is_guarded=False)
 
@@ -32,5 +31,6 @@ async def test_inner_call_when_it_would_fail_then_the_default_lets_the_hub_recor
 
 
 def test_fee_when_the_job_is_unguarded_then_it_repays_both_calls_up_to_the_cap() -> None:
-    assert fee_of(134_000, gas_price=10**9) == (FORWARD_GAS + 134_000) * 10**9
+    percent = FEE_PERCENT[UNGUARDED.priority]
+    assert fee_of(134_000, gas_price=10**9) == (FORWARD_GAS + 134_000) * 10**9 * percent // 100
     assert fee_of(134_000, gas_price=10**12) == UNGUARDED_FEE_MAX_WEI

@@ -125,7 +125,7 @@ async def test_fees_when_the_sdk_asks_then_they_are_decimal_strings(tmp_path: Pa
         query = "ipfs_url=&task_definition_id=1&target_chain_id=31337&target_function=add&args=%5B%225%22%5D"
         status, answer = await desk.send("GET", f"/api/fees?{query}&abi={'x' * 60_000}", key=None)
         assert status == 200
-        assert answer["total_fee"] == answer["current_total_fee_wei"] == str(360_000 * 10**9 * 120 // 100)
+        assert answer["total_fee"] == answer["current_total_fee_wei"] == str(330_000 * 10**9 * 120 // 100)
 
 
 async def test_user_when_known_then_balances_are_read_from_the_chain(tmp_path: Path) -> None:

@@ -200,5 +200,5 @@ async def test_fees_when_a_priority_is_given_then_its_percentage_counts(
 ) -> None:
     async with open_desk(tmp_path) as desk:
         answer = (await desk.send("GET", f"/api/fees?target_chain_id=31337{priority}", key=None))[1]
-        assert (answer["total_fee"], answer["percent"]) == (str(360_000 * 10**9 * percent // 100), percent)
+        assert (answer["total_fee"], answer["percent"]) == (str(330_000 * 10**9 * percent // 100), percent)
         assert (await desk.send("GET", "/api/fees?priority=4", key=None))[0] == 400

@@ -92,7 +92,37 @@ def test_tasks_when_listed_then_each_is_a_row(owner: Owner) -> None:
     assert status == 0
     assert out.splitlines()[1].split() == ["1", str(JOB), "failed", "reverted:", "no"]
     owner.api.on("GET", "/api/tasks/recent", {"tasks": []})
-    assert owner.types("tasks", "list") == (0, "", "There is no such task.\n")
+    assert owner.types("tasks", "list") == (0, "", "There is no task yet.\n")
+    owner.api.on("GET", "/api/tasks/dead", {"tasks": []})
+    assert owner.types("tasks", "list", "--dead") == (0, "", "No task needs to be looked at.\n")
+    owner.api.on("GET", f"/api/tasks/job/{JOB}", [])
+    said = f"Job {JOB} has no task: triggerx jobs why {JOB} says why.\n"
+    assert owner.types("tasks", "list", str(JOB)) == (0, "", said)
+
+
+def test_show_when_an_amount_is_small_or_nothing_then_it_is_written_out(owner: Owner) -> None:
+    content = b'{"job_id":"5","none":0E-18,"some":1E-10,"many":1.5E+3}'
+    row = json.dumps(ROW).encode()[1:]
+    owner.api.on("GET", f"/api/jobs/{JOB}", Canned(content=content[:-1].replace(b'"job_id":"5",', b"") + b"," + row))
+    _, out, _ = owner.types("jobs", "show", str(JOB))
+    shown = dict(line.split() for line in out.splitlines()[:3])
+    assert shown == {"none": "0", "some": "0.0000000001", "many": "1500"}
+
+
+def test_delete_when_the_number_is_no_jobs_then_it_says_so(owner: Owner) -> None:
+    status, _, err = owner.types("jobs", "delete", "5")
+    assert status == 2
+    assert err == (
+        "triggerx: JOB: is 5, which was made on chain 0, and this network's action chains are 31337: take a number "
+        "that triggerx jobs list shows, or name the other network\n"
+    )
+
+
+def test_refusal_when_the_address_has_a_query_then_it_is_not_repeated(owner: Owner) -> None:
+    owner.api.refuse("GET", "/api/tasks/recent?limit=3", 400, "limit: is odd")
+    assert (
+        "refuses GET /api/tasks/recent (status 400): limit: is odd" in owner.types("tasks", "list", "--limit", "3")[2]
+    )
 
 
 def test_run_when_the_owner_signs_then_the_signature_is_theirs_and_the_nonce_may_be_repeated(owner: Owner) -> None:

@@ -55,7 +55,7 @@ def test_audit_when_something_is_found_then_it_is_shown_and_the_status_is_1(owne
     status, out, _ = owner.types("audit", str(JOB), "--from", "1", "--to", "9")
     assert status == 1
     assert out.splitlines()[1].split(maxsplit=4)[-1] == "missing  no entry says what became of it"
-    assert out.splitlines()[-1] == "1 jobs were audited, 4 occurrences were expected, and there are 1 findings"
+    assert out.splitlines()[-1] == "1 job audited, 4 occurrences expected: 1 finding"
 
 
 def test_audit_when_there_are_pages_then_all_are_read(owner: Owner) -> None:
@@ -66,6 +66,7 @@ def test_audit_when_there_are_pages_then_all_are_read(owner: Owner) -> None:
     arguments = ("audit", "--from", "1", "--to", "9", "--chain", "31337")
     status, out, err = owner.types(*arguments)
     assert (status, err) == (1, "job 7 could not be audited: odd\n")
+    assert out.splitlines()[-1] == "1 job audited, 4 occurrences expected: not every job could be audited"
     assert "job " + str(JOB) + ": odd" in out
     status, out, _ = owner.types(*arguments, "--json")
     assert status == 1

@@ -87,6 +87,7 @@ def test_fields_when_the_file_has_them_then_nothing_is_filled_in(tmp_path: Path)
         ("job.toml", JOB.replace("= 60", "= 0"), "job.toml: time_interval: expected a whole number from 1"),
         ("job.toml", JOB.replace('["7"]', '["seven"]'), "job.toml: arguments[0]: expected"),
         ("job.toml", JOB.replace('job_title = "a job"', ""), "job.toml: job_title: is missing"),
+        ("job.toml", 'job_id = "5"\n' + JOB, "job.toml: job_id: is 5, which was made on chain 0, not on 31337"),
         ("job.toml", JOB + "[limits]\nruns = 5\n", "job.toml: limits.runs: is no limit"),
         ("job.toml", b"\n\xff", "job.toml:2: not UTF-8 text"),
         ("job.toml", "job_id = " + "9" * 5000, "job.toml: cannot be read as a job"),

@@ -15,7 +15,7 @@ from triggerx.evm.types import Wei
 NOW = CREATED_AT + 30
 TODAY = NOW // DAY_S
 PRICE = Wei(10**9)
-COST = run_cost(100_000, PRICE, 2)
+COST = run_cost(100_000, PRICE, 2, fee_max_wei=None)
 TERMS = JobTerms(
     number=1,
     job_id=JobId(7),
@@ -42,6 +42,7 @@ TERMS = JobTerms(
     gas_price_max_wei=None,
     mandate_expiry=None,
     run_gas=100_000,
+    fee_max_wei=Wei(10**18),
     runs=0,
     open_runs=0,
     runs_today=0,

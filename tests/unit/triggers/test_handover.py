@@ -10,7 +10,7 @@ from triggerx.core.job import Job, JobStatus, ScheduleType, TimeTrigger
 from triggerx.core.job_body import expected_job_hash
 from triggerx.core.ledger import Outcome, Reason, Ruling, new_entry
 from triggerx.ports.store import Store
-from triggerx.triggers.handover import REPLACED, settle_schedule
+from triggerx.triggers.handover import settle_schedule
 
 NO_CRON = TimeTrigger(schedule_type=ScheduleType.CRON, cron_expression="99 * * * *")
 BODY = job_body()
@@ -36,7 +36,7 @@ async def stored(store: Store, *, trigger: TimeTrigger | None = None, next_due_a
 async def test_settle_when_nothing_is_due_yet_then_nothing_is_written(tmp_path: Path) -> None:
     async with temporary_store(tmp_path) as store:
         job = await stored(store)
-        assert await settle_schedule(store, job.job_id, REPLACED, now_ms=DUE * 1000 - 1) == DUE - 1
+        assert await settle_schedule(store, job.job_id, now_ms=DUE * 1000 - 1) == DUE - 1
         assert await store.ledger.count(job.job_id) == {}
 
 
@@ -47,13 +47,13 @@ async def test_settle_when_another_clock_is_ahead_then_what_it_settled_stays_set
         assert terms is not None
         fired = new_entry(terms, TimeEvidence(due=DUE), Ruling(outcome=Outcome.FIRED), now_ms=DUE * 1000)
         await store.ledger.add_many([fired])
-        assert await settle_schedule(store, job.job_id, REPLACED, now_ms=DUE * 1000 - 1) == DUE
+        assert await settle_schedule(store, job.job_id, now_ms=DUE * 1000 - 1) == DUE
 
 
 async def test_settle_when_the_time_frame_was_over_then_its_due_seconds_say_so(tmp_path: Path) -> None:
     async with temporary_store(tmp_path) as store:
         job = await stored(store)
-        await settle_schedule(store, job.job_id, REPLACED, now_ms=(job.expires_at + 5) * 1000)
+        await settle_schedule(store, job.job_id, now_ms=(job.expires_at + 5) * 1000)
         (left,) = await store.ledger.list_by_job(job.job_id, since=0, until=DUE * 2, limit=9)
         assert (left.outcome, left.entry.reason, left.entry.count) == (Outcome.MISSED, Reason.EXPIRED, 6)
         present = await store.jobs.get(job.job_id)
@@ -63,5 +63,5 @@ async def test_settle_when_the_time_frame_was_over_then_its_due_seconds_say_so(t
 async def test_settle_when_the_schedule_is_none_then_the_change_is_not_kept_up_by_it(tmp_path: Path) -> None:
     async with temporary_store(tmp_path) as store:
         job = await stored(store, trigger=NO_CRON)
-        assert await settle_schedule(store, job.job_id, REPLACED, now_ms=(DUE + 5) * 1000) == DUE + 5
+        assert await settle_schedule(store, job.job_id, now_ms=(DUE + 5) * 1000) == DUE + 5
         assert await store.ledger.count(job.job_id) == {}

@@ -25,7 +25,7 @@ from tests.unit.core.sample import (
     job_body,
     scripted,
 )
-from triggerx.core.budget import FEE_PERCENT, GUARD_GAS, ordinary_gas
+from triggerx.core.budget import FEE_PERCENT, GUARD_GAS, paid_gas
 from triggerx.core.canonical import Json
 from triggerx.core.errors import InvalidInput, TriggerxError
 from triggerx.core.evidence import ConditionEvidence, EventEvidence, dump_evidence
@@ -107,9 +107,9 @@ async def test_simulate_when_a_time_job_then_each_due_second_is_called_at_its_bl
         ]
         assert rulings(found) == [FIRED] * 3
         assert {(trial.gas, trial.cost_wei) for trial in found.trials} == {
-            (GUARD_GAS + 50_000, cost_of(GUARD_GAS + 50_000))
+            (GUARD_GAS + 50_000, cost_of(paid_gas(job_body())))
         }
-        assert found.cost_wei == 3 * cost_of(GUARD_GAS + 50_000)
+        assert found.cost_wei == 3 * cost_of(paid_gas(job_body()))
         calls = [call for call in bench.chain.calls if call.to == TARGET]
         assert [(call.sender, call.block) for call in calls] == [(HUB, 10), (HUB, 20), (HUB, 30)]
 
@@ -171,7 +171,7 @@ async def test_simulate_when_a_change_falls_into_the_cool_down_then_it_is_skippe
     [
         (Limits(runs_max=2), [FIRED, FIRED, (Outcome.HELD, Reason.RUNS)]),
         (Limits(runs_per_day_max=1), [FIRED, (Outcome.HELD, Reason.RUNS_TODAY), (Outcome.HELD, Reason.RUNS_TODAY)]),
-        (Limits(wei_max=Wei(cost_of(ordinary_gas(is_guarded=True)))), [FIRED, *[(Outcome.HELD, Reason.SPENT)] * 2]),
+        (Limits(wei_max=Wei(cost_of(paid_gas(job_body())))), [FIRED, *[(Outcome.HELD, Reason.SPENT)] * 2]),
         (Limits(gas_price_max_wei=Wei(PRICE - 1)), [(Outcome.HELD, Reason.GAS_PRICE)] * 3),
     ],
 )
@@ -195,7 +195,7 @@ async def test_simulate_when_the_call_would_revert_then_says_why_and_costs_an_or
         (trial,) = (await bench.run(job_body())).trials
         assert trial.call is not None
         assert (trial.call.is_success, trial.call.revert_reason) == (False, "not 7")
-        assert trial.cost_wei == cost_of(ordinary_gas(is_guarded=True))
+        assert trial.cost_wei == cost_of(paid_gas(job_body()))
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,11 @@ def moment(second: int) -> str:
         return str(second)
 
 
+def counted(count: int, noun: str) -> str:
+    """A number with its noun, as people say it."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def printable(text: str) -> str:
     """The text in one line, without what a terminal obeys."""
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
@@ -101,7 +106,9 @@ def _cell(value: object) -> str:
             text = "yes" if value else "no"
         case str():
             text = value
-        case int() | float() | Decimal():
+        case Decimal():
+            text = f"{value.normalize():f}"
+        case int() | float():
             text = str(value)
         case list() if all(isinstance(each, str | int) for each in value):
             text = ", ".join(str(each) for each in value)

@@ -26,7 +26,7 @@ from triggerx.evm.types import ChainId, Wei, checksum, parse_address, to_hex
 from triggerx.node.clock import SystemClock
 from triggerx.node.options import UsageError
 from triggerx.node.remote.jobs import about_file, asked, parse_job_id, run, shown
-from triggerx.node.remote.output import moment, say
+from triggerx.node.remote.output import counted, moment, say
 from triggerx.node.remote.place import Place
 
 T = TypeVar("T")
@@ -190,6 +190,7 @@ async def _updated(place: Place, job_file: JobFile, body: JobBody, known: JobRow
 
 
 async def _deleted(place: Place, job_id: JobId) -> None:
+    place.check_made_here(job_id)
     async with place.open_owner(chain_id_of(job_id)) as owner:
         entry = await owner.entry(job_id)
         if entry is None:
@@ -256,7 +257,8 @@ def _mandated(body: JobBody, registered: Registration, order: CreateOrder, owner
     signed = sign_mandate(body, registered.entry, order.terms, contracts=owner.contracts, signer=owner.signer)
     mandate = signed.mandate
     say(
-        f"signed its mandate: {mandate.runs_max} runs, {mandate.fee_max} wei and {mandate.attempts_max} attempts each, "
+        f"signed its mandate: {counted(mandate.runs_max, 'run')}, {mandate.fee_max} wei and "
+        f"{counted(mandate.attempts_max, 'attempt')} each, "
         f"until {moment(mandate.expiry)}"
     )
     return replace(body, mandate=signed)

@@ -16,6 +16,8 @@ from triggerx.chains.rpc import RpcClient
 from triggerx.client.api import Api, check_url
 from triggerx.client.owner import Owner
 from triggerx.core.errors import ConfigurationError, InvalidInput
+from triggerx.core.job import JobId
+from triggerx.core.job_body import chain_id_of
 from triggerx.core.network import ActionChain
 from triggerx.evm.types import ChainId
 from triggerx.node.clock import SystemClock
@@ -115,6 +117,16 @@ class Place:
                 f"the job is of chain {wanted}, this network's action chains are {there}: name the other network"
             )
         return known[wanted]
+
+    def check_made_here(self, job_id: JobId) -> None:
+        """Refuse the number of a job that was made on a chain which is not this network's, or that is none."""
+        chain_id, known = chain_id_of(job_id), self._known_contracts
+        if known and chain_id not in known:
+            there = ", ".join(str(each) for each in sorted(known))
+            raise UsageError(
+                f"JOB: is {job_id}, which was made on chain {chain_id}, and this network's action chains are {there}: "
+                "take a number that triggerx jobs list shows, or name the other network"
+            )
 
     @asynccontextmanager
     async def open_api(self) -> AsyncIterator[Api]:

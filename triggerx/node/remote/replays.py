@@ -13,7 +13,7 @@ from triggerx.evm.types import ChainId
 from triggerx.node.clock import SystemClock
 from triggerx.node.options import UsageError
 from triggerx.node.remote.jobs import about_file, asked, parse_job_id, run
-from triggerx.node.remote.output import moment, print_document, print_line, print_raw, print_table, say
+from triggerx.node.remote.output import counted, moment, print_document, print_line, print_raw, print_table, say
 from triggerx.node.remote.place import Place
 
 FOUND: Final = 1
@@ -103,8 +103,9 @@ def _print_audits(audits: Sequence[Audit], *, is_complete: bool) -> None:
         for note in each.notes:
             print_line(f"job {each.job_id}: {note}")
     expected = sum(each.expected for each in audits)
-    verdict = "and the ledger is complete" if is_complete else f"and there are {len(found)} findings"
-    print_line(f"{len(audits)} jobs were audited, {expected} occurrences were expected, {verdict}")
+    verdict = counted(len(found), "finding") if found else "not every job could be audited"
+    verdict = "the ledger is complete" if is_complete else verdict
+    print_line(f"{counted(len(audits), 'job')} audited, {counted(expected, 'occurrence')} expected: {verdict}")
 
 
 def _print_simulation(simulation: Simulation) -> None:

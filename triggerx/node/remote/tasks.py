@@ -27,8 +27,10 @@ def list_tasks(place: Place, job: str | None, *, is_dead: bool, limit: int | Non
         print_raw(raw)
     elif rows:
         print_table(HEADINGS, _cells(rows))
+    elif job is not None:
+        say(f"Job {job_id} has no task: triggerx jobs why {job_id} says why.")
     else:
-        say("There is no such task.")
+        say("No task needs to be looked at." if is_dead else "There is no task yet.")
 
 
 def show_task(place: Place, task_id: int, *, is_json: bool) -> None:

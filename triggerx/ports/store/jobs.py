@@ -170,7 +170,8 @@ class Jobs(Protocol):
     async def record_execution(self, job_id: JobId, *, executed_at: int, gas: int) -> None:
         """Note an execution: `last_executed_at` moves up only.
 
-        `gas` is what the run took, expected of the next one; 0 when it is not known. Raises `NotFound`.
+        `gas` is what the run took, expected of the next one of a job without a mandate; 0 when it is not known. Raises
+        `NotFound`.
         """
         ...
 

@@ -8,7 +8,7 @@ import json
 from functools import lru_cache
 from typing import Final
 
-from triggerx.core.budget import budget_of, ordinary_gas
+from triggerx.core.budget import budget_of, paid_gas
 from triggerx.core.canonical import canonical_json
 from triggerx.core.errors import InvalidInput, UnrecoverableError
 from triggerx.core.job import (
@@ -96,13 +96,14 @@ def term_columns(body: JobBody) -> dict[str, Value]:
         "wei_max": str(budget.wei_max),
         "wei_per_day_max": str(budget.wei_per_day_max),
         "gas_price_max_wei": None if gas_price is None else str(gas_price),
+        "fee_max": str(budget.fee_max_wei),
         "mandate_expiry": None if body.mandate is None else min(body.mandate.mandate.expiry, INTEGER_MAX),
     }
 
 
 def first_gas(body: JobBody) -> dict[str, Value]:
-    """The column that is derived from the body only until the job has run."""
-    return {"run_gas": ordinary_gas(is_guarded=body.is_guarded)}
+    """The column that is derived from the body; without a mandate only until the job has run."""
+    return {"run_gas": paid_gas(body)}
 
 
 def job_of(row: Row) -> Job:
@@ -144,6 +145,7 @@ def terms_of(row: Row) -> JobTerms:
         spent_today,
         balance,
         mandate_expiry,
+        fee_max,
     ) = values[len(PLAIN) :]
     return JobTerms(
         **dict(zip(PLAIN, values, strict=False)),
@@ -164,6 +166,7 @@ def terms_of(row: Row) -> JobTerms:
         spent_today_wei=Wei(int(spent_today)),
         balance_wei=None if balance is None else Wei(int(balance)),
         mandate_expiry=mandate_expiry,
+        fee_max_wei=Wei(int(fee_max)),
     )
 
 

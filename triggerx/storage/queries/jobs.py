@@ -60,7 +60,13 @@ class JobQueries:
         """Put the body of a newer registry version in."""
         async with self._session.atomic() as session:
             row = await session.fetch_one(
-                "replace_job_body", **body_columns(body), job_id=str(job_id), job_hash=job_hash, version=version
+                "replace_job_body",
+                **body_columns(body),
+                **first_gas(body),
+                is_unguarded=not body.is_guarded,
+                job_id=str(job_id),
+                job_hash=job_hash,
+                version=version,
             )
             if row is None:
                 raise NotFound(f"there is no job {job_id} in the store")

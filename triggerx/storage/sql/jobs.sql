@@ -8,7 +8,8 @@ INSERT INTO jobs (
     script_ipfs_url, script_trigger_function, script_target_function, created_chain_id, target_chain_id,
     target_contract_address, status, is_paused, status_reason, job_cost_prediction, job_hash, version, created_at,
     accepted_at, next_due_at, last_executed_at, spent_wei, trigger_kind, trigger_terms, expires_at, runs_max,
-    runs_per_day_max, wei_max, wei_per_day_max, gas_price_max_wei, mandate_expiry, run_gas
+    runs_per_day_max, wei_max, wei_per_day_max, gas_price_max_wei, mandate_expiry, fee_max,
+    run_gas
 ) VALUES (
     :job_id, :owner, :job_title, :task_definition_id, :user_id, :api_key_id, :priority, :security, :link_job_id,
     :chain_status, :time_frame, :recurring, :time_interval, :trigger_chain_id, :trigger_contract_address, :trigger_event,
@@ -16,7 +17,7 @@ INSERT INTO jobs (
     :target_contract_address, :status, :is_paused, :status_reason, :job_cost_prediction, :job_hash, :version,
     :created_at, :accepted_at, :next_due_at, :last_executed_at, :spent_wei, :trigger_kind, :trigger_terms,
     :expires_at, :runs_max, :runs_per_day_max, :wei_max, :wei_per_day_max, :gas_price_max_wei,
-    :mandate_expiry, :run_gas
+    :mandate_expiry, :fee_max, :run_gas
 )
 ON CONFLICT (job_id) DO NOTHING
 RETURNING job_number
@@ -38,7 +39,9 @@ UPDATE jobs SET
     job_hash = :job_hash, version = :version, trigger_kind = :trigger_kind, expires_at = created_at + :time_frame,
     watched_from = CASE WHEN trigger_terms = :trigger_terms THEN watched_from END, trigger_terms = :trigger_terms,
     runs_max = :runs_max, runs_per_day_max = :runs_per_day_max, wei_max = :wei_max, wei_per_day_max = :wei_per_day_max,
-    gas_price_max_wei = :gas_price_max_wei, mandate_expiry = :mandate_expiry
+    gas_price_max_wei = :gas_price_max_wei,
+    run_gas = CASE WHEN mandate_expiry IS NULL AND :is_unguarded THEN run_gas ELSE :run_gas END,
+    mandate_expiry = :mandate_expiry, fee_max = :fee_max
 WHERE job_id = :job_id
 RETURNING job_number
 
@@ -52,7 +55,7 @@ UPDATE jobs SET
     trigger_kind = :trigger_kind, trigger_terms = :trigger_terms, script_trigger_function = :script_trigger_function,
     trigger_chain_id = :trigger_chain_id, runs_max = :runs_max, runs_per_day_max = :runs_per_day_max,
     wei_max = :wei_max, wei_per_day_max = :wei_per_day_max, gas_price_max_wei = :gas_price_max_wei,
-    mandate_expiry = :mandate_expiry, run_gas = :run_gas
+    mandate_expiry = :mandate_expiry, fee_max = :fee_max, run_gas = :run_gas
 WHERE job_number = :number
 
 -- name: get_job
@@ -127,7 +130,7 @@ UPDATE jobs SET
     last_executed_at = CASE
         WHEN last_executed_at IS NULL OR last_executed_at < :executed_at THEN :executed_at ELSE last_executed_at
     END,
-    run_gas = CASE WHEN :gas > 0 THEN :gas ELSE run_gas END
+    run_gas = CASE WHEN :gas > 0 AND mandate_expiry IS NULL THEN :gas ELSE run_gas END
 WHERE job_id = :job_id
 
 -- name: record_charge

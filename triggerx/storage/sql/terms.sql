@@ -9,7 +9,7 @@ SELECT
     u.runs_today AS user_runs_today, u.usage_day AS user_usage_day,
     j.job_id, j.owner, j.task_definition_id, j.trigger_terms, j.time_frame, j.target_chain_id, j.recurring, j.status,
     j.is_paused, j.link_job_id, j.wei_max, j.wei_per_day_max, j.gas_price_max_wei, j.spent_wei, j.spent_today_wei,
-    d.balance AS balance_wei, j.mandate_expiry
+    d.balance AS balance_wei, j.mandate_expiry, j.fee_max
 FROM jobs j
 JOIN users u ON u.user_id = j.user_id
 LEFT JOIN deposits d ON d.user_address = j.owner AND d.chain_id = j.target_chain_id
