@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from triggerx.core.errors import RecoverableError
 from triggerx.evm.abi import Function
@@ -93,7 +93,7 @@ class FakeChain:
     def _put(self, logs: Sequence[Log]) -> None:
         head = self._blocks[-1]
         self._logs += [
-            replace(log, block_number=head.number, block_hash=head.hash, log_index=index)
+            log._replace(block_number=head.number, block_hash=head.hash, log_index=index)
             for index, log in enumerate(logs)
         ]
 

@@ -34,7 +34,7 @@ async def mine_transaction(
     chain: FakeChain, transaction: Transaction, logs: Sequence[Log] = (), *, is_success: bool = True
 ) -> Receipt:
     """Mine one block with this transaction, so that its receipt, itself and its logs can be read."""
-    own = [replace(log, tx_hash=transaction.tx_hash) for log in logs]
+    own = [log._replace(tx_hash=transaction.tx_hash) for log in logs]
     block = await chain.mine(logs=own)
     receipt = Receipt(
         tx_hash=transaction.tx_hash,
@@ -46,7 +46,7 @@ async def mine_transaction(
         gas_used=GAS_USED,
         effective_gas_price=GAS_PRICE,
         logs=tuple(
-            replace(log, block_number=block.number, block_hash=block.hash, log_index=index)
+            log._replace(block_number=block.number, block_hash=block.hash, log_index=index)
             for index, log in enumerate(own)
         ),
     )

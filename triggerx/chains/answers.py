@@ -121,13 +121,13 @@ def to_logs(found: Iterable[LogAnswer]) -> list[Log]:
     words, addresses, numbers = _Words(), _Addresses(), _Numbers()
     return [
         Log(
-            address=addresses[one.address],
-            topics=tuple([words[topic] for topic in one.topics]),
-            data=bytes.fromhex(one.data[2:]),
-            block_number=numbers[one.block_number],
-            block_hash=words[one.block_hash],
-            tx_hash=words[one.transaction_hash],
-            log_index=numbers[one.log_index],
+            addresses[one.address],
+            tuple([words[topic] for topic in one.topics]),
+            bytes.fromhex(one.data[2:]),
+            numbers[one.block_number],
+            words[one.block_hash],
+            words[one.transaction_hash],
+            numbers[one.log_index],
         )
         for one in found
     ]

@@ -115,7 +115,8 @@ class BlockReceipts:
             raise self._doubt(block, "there are no receipts, and its bloom says that there are logs")
         named = to_hex(block.hash)
         for answer in ordered:
-            if answer.block_hash != block.hash or any(log.block_hash.lower() != named for log in answer.logs):
+            blocks = {log.block_hash for log in answer.logs}  # one text in thousands of logs
+            if answer.block_hash != block.hash or any(each.lower() != named for each in blocks):
                 raise self._doubt(block, f"the receipt of {to_hex(answer.transaction_hash)} names another block")
         return ordered
 

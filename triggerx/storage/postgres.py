@@ -126,7 +126,7 @@ class _TransactionSession:
     async def execute_many(self, name: str, rows: Rows, /) -> int:
         """Run it once for each row, as one: a failing row ends the transaction."""
         statement = statements()[name]
-        values = statement.rows(rows, statement.parameters)
+        values = statement.rows(rows)
         async with self._statement(name):
             if statement.gate:
                 await self._connection.execute(statement.gate)

@@ -54,7 +54,7 @@ class SqliteSession:
         if not rows:
             return 0
         with translated(name):
-            return (await self._writer.write(statement.sqlite_many, statement.rows(rows, statement.places))).written
+            return (await self._writer.write(statement.sqlite_many, statement.rows(rows))).written
 
     @asynccontextmanager
     async def atomic(self) -> AsyncIterator[Session]:
@@ -111,7 +111,7 @@ class _TransactionSession:
         statement = statements()[name]
         if not rows:
             return 0
-        return (await self._written(name, statement.sqlite_many, statement.rows(rows, statement.places))).written
+        return (await self._written(name, statement.sqlite_many, statement.rows(rows))).written
 
     @asynccontextmanager
     async def atomic(self) -> AsyncIterator[Session]:

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from operator import itemgetter
 from types import MappingProxyType
 from typing import Final, cast
 
@@ -58,7 +57,7 @@ class Statement:
     """One query. `sqlite` keeps its `:name`s; `postgres` has `$1…` in the order of `parameters`.
 
     `postgres_locking` is what runs inside a transaction: the same, with the lock where the query has one. `sqlite_many`
-    is for many rows: it has `?` for each of `places`, which binds in half the time that names take.
+    is for many rows: it has `?1…` in the same order, which binds in half the time that names take.
     """
 
     name: str
@@ -67,20 +66,19 @@ class Statement:
     postgres: str
     postgres_locking: str
     parameters: tuple[str, ...]
-    places: tuple[str, ...]
     is_read: bool
     gate: str = ""
 
-    def rows(self, given: Rows, order: Sequence[str]) -> list[tuple[Value, ...]]:
-        """The values of several rows of parameters in this order; raises as `check`."""
+    def rows(self, given: Rows) -> list[tuple[Value, ...]]:
+        """The values of several rows in the order of `parameters`; raises as `check`."""
         if given and isinstance(given[0], tuple):
-            return self._rows_of_tuples(cast("Sequence[tuple[Value, ...]]", given), order)
+            return self._checked(cast("Sequence[tuple[Value, ...]]", given))
         width, rows = len(self.parameters), []
         for row in cast("Sequence[Mapping[str, Value]]", given):
             if len(row) != width:
                 self.check(row)
             try:
-                values = tuple([row[name] for name in order])
+                values = tuple([row[name] for name in self.parameters])
             except KeyError:
                 self.check(row)
                 raise
@@ -90,16 +88,14 @@ class Statement:
             rows.append(values)
         return rows
 
-    def _rows_of_tuples(self, given: Sequence[tuple[Value, ...]], order: Sequence[str]) -> list[tuple[Value, ...]]:
+    def _checked(self, given: Sequence[tuple[Value, ...]]) -> list[tuple[Value, ...]]:
         """The same of tuples, whose texts are looked at column by column: most of a column is one text."""
         if {len(row) for row in given} != {len(self.parameters)}:
             raise TypeError(f"the query {self.name} takes {len(self.parameters)} values in a row")
         for name, column in zip(self.parameters, zip(*given, strict=True), strict=True):
             if any(isinstance(value, str) and "\0" in value for value in set(column)):
                 raise InvalidInput(name, "holds a NUL character, which cannot be stored")
-        if tuple(order) == self.parameters:
-            return list(given)
-        return list(map(itemgetter(*map(self.parameters.index, order)), given))
+        return list(given)
 
     def check(self, given: Mapping[str, object]) -> None:
         """Raise `TypeError` unless exactly the query's parameters are given, `InvalidInput` for text with NUL.
@@ -177,22 +173,20 @@ def _blocks(text: str) -> Iterator[_Block]:
 
 def _statement(block: _Block, fragments: Mapping[str, str]) -> Statement:
     body = render(block.text, {**fragments, **_ENGINES_OWN})
-    order: list[str] = []
+    order = list(dict.fromkeys(match[1] for match in _PARAMETER.finditer(body)))
 
-    def place(match: re.Match[str]) -> str:
-        if match[1] not in order:
-            order.append(match[1])
-        return f"${order.index(match[1]) + 1}"
+    def numbered(text: str, sign: str) -> str:
+        return _PARAMETER.sub(lambda match: f"{sign}{order.index(match[1]) + 1}", text)
 
-    postgres = _PARAMETER.sub(place, render(body, POSTGRES_TOKENS))
+    sqlite = render(body, SQLITE_TOKENS)
+    postgres = numbered(render(body, POSTGRES_TOKENS), "$")
     return Statement(
         name=block.name,
-        sqlite=render(body, SQLITE_TOKENS),
-        sqlite_many=_PARAMETER.sub("?", render(body, SQLITE_TOKENS)),
+        sqlite=sqlite,
+        sqlite_many=numbered(sqlite, "?"),
         postgres=postgres,
         postgres_locking=postgres + _locking(block.directives.get("lock", "")),
         parameters=tuple(order),
-        places=tuple(match[1] for match in _PARAMETER.finditer(body)),
         is_read=body.startswith("SELECT"),
         gate=render(block.directives.get("gate", ""), _LOCKS),
     )

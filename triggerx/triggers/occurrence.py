@@ -1,7 +1,7 @@
 """Occurrences: what a trigger's happening is, told alike by the engine, a simulation, and an audit.
 
 Whoever watches or replays a job makes its evidence here, and the evidence makes the firing: so two who saw the same
-have the same task key.
+have the same task key. (The engine enters logs by the thousand as `core.ledger.LogEntries`; a test holds those equal.)
 """
 
 from dataclasses import dataclass

@@ -104,7 +104,7 @@ class Course:
         tx_hash = keccak256(b"payment" + self.sent.to_bytes(4, "big"))
         receiver = OWNER.address if is_wanted else STRANGER.address
         made = [log_of(TOKEN, TRANSFER, **{"from": HUB, "to": to, "value": 5}) for to in (HUB, receiver)]
-        return [replace(log, tx_hash=tx_hash) for log in made]
+        return [log._replace(tx_hash=tx_hash) for log in made]
 
     async def mine(self, logs: list[Log], balance: int) -> None:
         """Mine a block of a new second."""

@@ -1,6 +1,5 @@
 """A log's place in its receipt, as the chain watcher finds it: from the logs, where they prove it, or from receipts."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from tests.fakes.mining import log_of, mine_transaction, transaction
@@ -20,7 +19,7 @@ async def test_run_when_the_log_lies_behind_one_that_nobody_watches_then_its_pla
         async with running(watcher_of(node).run()):
             await scene.pass_time(2)
             payment = log_of(TOKEN, TRANSFER, **{"from": HUB, "to": OWNER.address, "value": 5})
-            strange = replace(payment, address=HUB)
+            strange = payment._replace(address=HUB)
             sent = transaction(keccak256(b"both"), sender=HUB, to=TOKEN, data=b"")
             await scene.clock.advance(1)
             await mine_transaction(scene.chain, sent, [strange, payment])

@@ -175,7 +175,7 @@ async def test_run_when_a_deletion_is_not_confirmed_then_nothing_is_believed(tmp
 
 async def test_run_when_a_log_cannot_be_decoded_then_it_is_set_aside_and_the_others_are_stored(tmp_path: Path) -> None:
     async with open_post(tmp_path) as post:
-        await post.mine(replace(created(), data=b"\x01\x02"), created(JobId(ID + 1)))
+        await post.mine(created()._replace(data=b"\x01\x02"), created(JobId(ID + 1)))
         (entry,) = await post.node.store.quarantine.list_all(limit=5)
         assert (entry.kind, entry.content) == ("log", b"\x01\x02")
         assert await post.node.store.registry.get(JobId(ID + 1)) is not None

@@ -259,9 +259,9 @@ async def test_run_when_nobody_has_the_document_then_the_row_alone_moves(tmp_pat
 
 async def test_run_when_a_log_cannot_be_decoded_then_it_is_set_aside_and_the_others_are_stored(tmp_path: Path) -> None:
     async with open_post(tmp_path) as post:
-        broken = replace(decision_log(post.document, number=9), data=b"\x01\x02")
+        broken = decision_log(post.document, number=9)._replace(data=b"\x01\x02")
         foreign = decision_log(post.document, number=10)
-        foreign = replace(foreign, data=foreign.data.replace(announcement(post.document).cid.encode(), b"\xff" * 59))
+        foreign = foreign._replace(data=foreign.data.replace(announcement(post.document).cid.encode(), b"\xff" * 59))
         call = transaction(keccak256(b"broken"), sender=KEEPERS[0].address, to=CENTER, data=b"")
         await mine_transaction(post.scene.chain, call, [broken, foreign])
         await submit(post.scene, post.document)
@@ -276,7 +276,7 @@ async def test_run_when_the_centers_own_task_is_submitted_then_it_is_nobodys(tmp
         log = decision_log(post.document)
         topics = (*log.topics[:2], (10_001).to_bytes(32, "big"))
         call = transaction(keccak256(b"internal"), sender=KEEPERS[0].address, to=CENTER, data=b"")
-        await mine_transaction(post.scene.chain, call, [replace(log, topics=topics)])
+        await mine_transaction(post.scene.chain, call, [log._replace(topics=topics)])
         await post.scene.chain.mine()
         await post.follow()
         assert await post.events("task_unknown") == []

@@ -78,31 +78,29 @@ def test_parameters_when_others_than_the_querys_are_a_mistake_of_the_caller() ->
         found.check({"a": "\0"})
 
 
-def test_rows_when_given_come_in_the_order_asked_for_and_are_checked_each() -> None:
+def test_rows_when_given_by_name_come_in_the_order_of_the_parameters_and_are_checked_each() -> None:
     found = parse_statements("-- name: put\nINSERT INTO t VALUES (:a, :b, :a)")["put"]
-    assert found.sqlite_many == "INSERT INTO t VALUES (?, ?, ?)"
-    assert found.places == ("a", "b", "a")
+    assert found.sqlite_many == "INSERT INTO t VALUES (?1, ?2, ?1)"
     given: list[dict[str, Value]] = [{"b": 2, "a": "x"}, {"a": None, "b": b"y"}]
-    assert found.rows(given, found.places) == [("x", 2, "x"), (None, b"y", None)]
+    assert found.rows(given) == [("x", 2), (None, b"y")]
     wrongs: list[dict[str, Value]] = [{"a": 1}, {"a": 1, "c": 2}, {"a": 1, "b": 2, "c": 3}]
     for wrong in wrongs:
         with pytest.raises(TypeError, match="put"):
-            found.rows([*given, wrong], found.places)
+            found.rows([*given, wrong])
     with pytest.raises(InvalidInput, match="NUL"):
-        found.rows([*given, dict(given[0], a="nul \0")], found.places)
+        found.rows([*given, dict(given[0], a="nul \0")])
 
 
 def test_rows_when_given_as_tuples_are_taken_in_the_order_of_the_parameters_and_checked_each() -> None:
     found = parse_statements("-- name: put\nINSERT INTO t VALUES (:a, :b, :a)")["put"]
     given: list[tuple[Value, ...]] = [("x", 2), (None, b"y")]
-    assert found.rows(given, found.places) == [("x", 2, "x"), (None, b"y", None)]
-    assert found.rows(given, found.parameters) == given
+    assert found.rows(given) == given
     wrongs: list[tuple[Value, ...]] = [(1,), (1, 2, 3)]
     for wrong in wrongs:
         with pytest.raises(TypeError, match="put takes 2 values"):
-            found.rows([*given, wrong], found.places)
+            found.rows([*given, wrong])
     with pytest.raises(InvalidInput, match="NUL") as refused:
-        found.rows([*given, (None, "nul \0")], found.places)
+        found.rows([*given, (None, "nul \0")])
     assert refused.value.field == "b"
 
 

@@ -1,7 +1,6 @@
 """A log's place in its receipt, counted from whole ranges and from receipts."""
 
 import random
-from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,7 +51,7 @@ def test_ordinals_when_some_logs_are_filtered_out_then_what_is_proven_is_true(
     for tx, (blocks_later, passes) in enumerate(transactions):
         block, following = block + blocks_later, 0 if blocks_later else following
         for place, is_passed in enumerate(passes):
-            each = replace(log(tx=tx, index=following), block_number=block)
+            each = log(tx=tx, index=following)._replace(block_number=block)
             following += 1
             if is_passed:
                 passed.append(each)
@@ -70,7 +69,7 @@ def test_ordinals_when_a_log_before_is_missing_then_nothing_is_proven_until_anot
 
 def test_ordinals_when_a_transaction_is_mined_again_elsewhere_then_stay_the_same() -> None:
     first = [log(tx=1, index=0), log(tx=2, index=1), log(tx=2, index=2)]
-    again = [replace(each, block_number=8, log_index=each.log_index + 40) for each in first[1:]]
+    again = [each._replace(block_number=8, log_index=each.log_index + 40) for each in first[1:]]
     assert list(ordinals(again).values()) == list(ordinals(first).values())[1:]
 
 
