@@ -12,6 +12,7 @@ from tests.fakes.store import temporary_store
 from tests.unit.core.sample import job_body, order_for
 from triggerx.core.budget import FEE_PERCENT, run_cost
 from triggerx.core.job import Job, JobBody, JobId, JobStatus
+from triggerx.core.job_body import static_calldata
 from triggerx.core.mandate import SignedMandate
 from triggerx.core.task import SignedAssignment
 from triggerx.core.terms import JobTerms
@@ -89,7 +90,7 @@ def test_fee_when_predicted_at_a_gas_price_then_is_what_the_hub_takes_from_the_d
     price, terms = Wei(int(guarded.system.ask("eth_gasPrice"), 16)), terms_of(body, tmp_path)
     predicted = run_cost(terms.run_gas, price, terms.priority, fee_max_wei=terms.fee_max_wei)
     before = guarded.deposit()
-    call = build_call(body, order_of(guarded), gas_price=price, inner_gas=77_000)
+    call = build_call(body, order_of(guarded), static_calldata(body), gas_price=price, inner_gas=77_000)
     mined = guarded.system.do(guarded.performer.key, guarded.hub, call, gas=3_000_000)
     (event,) = mined.events(TaskExecutionHub.TaskExecuted, guarded.hub)
     assert event["success"]
