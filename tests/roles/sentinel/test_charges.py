@@ -1,6 +1,5 @@
 """What the hub charges is spent, of failed attempts too, and each charge once whoever tells of it first."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -115,7 +114,7 @@ async def test_run_when_an_unguarded_call_fails_then_its_transaction_says_who_pa
         await mine(post, b"unguarded", failed(), data=call)
         assert await spent(post) == (77, 77)
         await mine(post, b"by another contract", failed(), data=call, to=TARGET)
-        guarded = replace(executed(is_success=False), tx_hash=keccak256(b"guarded"))
+        guarded = executed(is_success=False)._replace(tx_hash=keccak256(b"guarded"))
         await mine(post, b"guarded", failed(), guarded, data=TaskExecutionHub.executeTask.selector)
         assert await spent(post) == (77 + FEE, 77 + FEE)
 
@@ -143,4 +142,4 @@ async def test_several_when_they_share_a_range_then_each_log_goes_to_its_own_rea
         (log,) = await post.scene.chain.logs(both.wanted, from_block=0, to_block=99)
         assert both.chosen([log]) == [log]
         assert await both.prepare(log) is not None
-        assert await both.prepare(replace(log, address=TARGET)) is None
+        assert await both.prepare(log._replace(address=TARGET)) is None
