@@ -40,9 +40,9 @@ def ruled(batch: Batch, terms: JobTerms, fire: tuple[int, ...], left_out: tuple[
     if apart.outcome in (Outcome.SKIPPED, Outcome.MISSED):  # the job takes no part at all, late or not
         left_out = tuple(replace(each, outcome=apart.outcome, reason=apart.reason) for each in left_out)
     pieces: list[Piece] = sorted([*fire, *left_out], key=lambda piece: piece if isinstance(piece, int) else piece.first)
-    for piece in pieces:
+    for place, piece in enumerate(pieces):
         if isinstance(piece, int):
-            ruling = batch.rule(terms)
+            ruling = apart if place == 0 else batch.rule(terms)
             if ruling.outcome is Outcome.FIRED:
                 batch.fire(terms, TimeEvidence(due=piece))
             first, last, count = piece, piece, 1
