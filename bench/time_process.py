@@ -29,9 +29,9 @@ class _Noting(LocalBus):
         self.durable_ms: dict[Hash32, float] = {}
         self._committed_ms = 0.0
 
-    def passed(self, point: str) -> None:
+    def passed(self, name: str) -> None:
         """The watcher's crash point: a commit has returned."""
-        if point == "engine.slots.after-commit":
+        if name == "engine.slots.after-commit":
             self._committed_ms = time.time() * 1000
 
     async def publish(self, event: Event) -> None:
@@ -43,9 +43,9 @@ class _Noting(LocalBus):
 
 async def main(folder: Path) -> None:
     """Print `READY`, then a line for each task, its key and unix milliseconds; until killed."""
-    async with stage(folder, {CHAIN: FakeChain()}) as services:
-        bus = _Noting(services.log)
-        services = replace(services, bus=bus, crash_point=bus.passed)
+    async with stage(folder, {CHAIN: FakeChain()}) as given:
+        bus = _Noting(given.log)
+        services = replace(given, bus=bus, crash_point=bus.passed)
         prices = Prices(services, user_runs_per_day_max=USER_RUNS_PER_DAY_MAX)
         watcher = TimeWatcher(services, prices, on_time_s=ON_TIME_S, poll_s=POLL_S)
         async with bus.subscribe(TaskCreated) as fired, beside(prices.run(), watcher.run()):

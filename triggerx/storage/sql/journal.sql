@@ -10,13 +10,18 @@ RETURNING sequence
 -- gate: SELECT pg_advisory_xact_lock_shared({event_log_lock})
 INSERT INTO event_log (kind, subject, payload, recorded_at_ms) VALUES (:kind, :subject, :payload, :now_ms)
 
+-- name: add_fired_event
+-- gate: SELECT pg_advisory_xact_lock_shared({event_log_lock})
+INSERT INTO event_log (kind, subject, payload, recorded_at_ms) VALUES ('fired', :subject, :payload, :now_ms)
+
 -- name: events_after
 -- gate: SELECT pg_advisory_xact_lock({event_log_lock})
 SELECT * FROM event_log WHERE sequence > :sequence ORDER BY sequence LIMIT :limit
 
 -- name: events_of_subject_after
 -- gate: SELECT pg_advisory_xact_lock({event_log_lock})
-SELECT * FROM event_log WHERE subject = :subject AND sequence > :sequence ORDER BY sequence LIMIT :limit
+SELECT * FROM event_log WHERE subject = :subject AND kind <> 'fired' AND sequence > :sequence
+ORDER BY sequence LIMIT :limit
 
 -- name: get_cursor
 -- lock: c
