@@ -118,7 +118,7 @@ class Batch:
         if self._decisions:
             await queries.ledger.decide_many(self._decisions, now_ms=self.now_ms)
         if self._firings:
-            await queries.tasks.insert_fired(self.fired_keys)
+            await queries.tasks.insert_fired(self._firings)
             await queries.events.append_fired(self._firings, now_ms=self.now_ms)
         if self._events:
             await queries.events.append_many(self._events, now_ms=self.now_ms)

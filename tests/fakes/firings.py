@@ -18,7 +18,7 @@ async def fire(queries: Queries, job_id: JobId, evidence: Evidence, *, now_ms: i
 async def put_fired(queries: Queries, entry: NewEntry) -> Task:
     """Enter an occurrence that fired, where it is not entered yet, and make its task."""
     await queries.ledger.add_many([entry])
-    await queries.tasks.insert_fired([entry.task_key])
+    await queries.tasks.insert_fired([entry])
     task = await queries.tasks.by_key(entry.task_key)
     assert task is not None
     return task

@@ -76,7 +76,7 @@ async def test_a_task_when_made_again_is_not_changed(store: Store) -> None:
     task = finished(await stored_task(store))
     await store.tasks.save(task)
     await store.ledger.put_back([replace(fired(), evidence=TimeEvidence(due=NOW), decided_at_ms=1)])
-    await store.tasks.insert_fired([hash32(1), hash32(1)])
+    await store.tasks.insert_fired([fired(), replace(fired(), evidence=TimeEvidence(due=NOW))])
     assert await store.tasks.by_key(hash32(1)) == task
 
 
@@ -90,7 +90,7 @@ async def test_a_task_when_fifty_make_it_is_one(store: Store) -> None:
 async def test_tasks_when_made_at_once_are_numbered_as_their_occurrences(store: Store) -> None:
     await stored_job(store)
     await store.ledger.add_many([fired(number) for number in range(60)])
-    await store.tasks.insert_fired([hash32(number) for number in reversed(range(60))])
+    await store.tasks.insert_fired([fired(number) for number in reversed(range(60))])
     tasks = await store.tasks.list_by_job(job_id(1))
     assert [task.task_key for task in tasks] == [hash32(number) for number in range(60)]
     await store.tasks.insert_fired([])
@@ -99,7 +99,7 @@ async def test_tasks_when_made_at_once_are_numbered_as_their_occurrences(store: 
 async def test_a_task_when_its_occurrence_did_not_fire_or_is_unknown_is_not_made(store: Store) -> None:
     await stored_job(store)
     await store.ledger.add_many([replace(fired(), outcome=Outcome.HELD)])
-    await store.tasks.insert_fired([hash32(1), hash32(404)])
+    await store.tasks.insert_fired([fired(), fired(404)])
     assert await store.tasks.list_by_job(job_id(1)) == ()
 
 

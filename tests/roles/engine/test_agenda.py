@@ -41,10 +41,9 @@ class Table:
         assert terms is not None
         dues = (DUE + 10 * number for number in numbers)
         new = [new_entry(terms, TimeEvidence(due=due), FIRES, now_ms=due * 1000) for due in dues]
-        keys = [each.task_key for each in new]
         await self.node.store.ledger.add_many(new)
-        await self.node.store.tasks.insert_fired(keys)
-        return keys
+        await self.node.store.tasks.insert_fired(new)
+        return [each.task_key for each in new]
 
     async def done(self, keys: Sequence[Hash32]) -> None:
         """Have these tasks attested, and their workers gone."""

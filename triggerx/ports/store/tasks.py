@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from triggerx.core.job import JobId
+from triggerx.core.ledger import NewEntry
 from triggerx.core.task import SignedAssignment, Task, TaskId, TaskStatus
 from triggerx.evm.types import Address, Hash32
 
@@ -65,10 +66,11 @@ class AssignmentRow:
 class Tasks(Protocol):
     """The task table: one row for each entry of the ledger that fired, under the entry's number."""
 
-    async def insert_fired(self, task_keys: Sequence[Hash32]) -> None:
-        """Make the tasks of these occurrences, from the ledger's entries and their jobs; idempotent.
+    async def insert_fired(self, entries: Sequence[NewEntry]) -> None:
+        """Make the tasks of these occurrences, which are in the ledger by their keys; those that have one keep it.
 
-        A task fired when its entry was decided about. One without an entry that is FIRED is not made.
+        The evidence is the one given here; everything else is the ledger's and the job's: a task fired when its entry
+        was decided about. Without an entry that is FIRED none is made.
         """
         ...
 

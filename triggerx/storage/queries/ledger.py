@@ -9,7 +9,7 @@ from typing import Final
 
 from triggerx.core.canonical import canonical_json
 from triggerx.core.errors import InvalidInput, NotFound, UnrecoverableError
-from triggerx.core.evidence import EventEvidence, Evidence, dump_evidence, parse_evidence
+from triggerx.core.evidence import EventEvidence, Evidence, evidence_json, parse_evidence
 from triggerx.core.job import JobId
 from triggerx.core.ledger import Decision, EntryNumber, LedgerEntry, NewEntry, Outcome, Reason
 from triggerx.evm.hub import Firing
@@ -171,7 +171,7 @@ def _standing(entry: NewEntry) -> dict[str, Value]:
         "outcome": entry.outcome.value,
         "reason": entry.reason.value,
         "detail": entry.detail,
-        "evidence": canonical_json(dump_evidence(evidence)).decode(),
+        "evidence": evidence_json(evidence),
         "ready_block": entry.ready_block,
         "block_chain_id": None if event is None else event.chain_id,
         "block_number": None if event is None else event.block_number,

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from triggerx.core.assignment_json import dump_assignment, parse_assignment
 from triggerx.core.canonical import canonical_json
 from triggerx.core.errors import NotFound
+from triggerx.core.evidence import evidence_json
 from triggerx.core.job import JobId, TaskDefinition
+from triggerx.core.ledger import NewEntry
 from triggerx.core.task import FINAL, SignedAssignment, Task, TaskId, TaskStatus
 from triggerx.evm.hub import Firing
 from triggerx.evm.types import Address, ChainId, Hash32, Wei, to_hex
@@ -21,9 +23,10 @@ class TaskQueries:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    async def insert_fired(self, task_keys: Sequence[Hash32]) -> None:
+    async def insert_fired(self, entries: Sequence[NewEntry]) -> None:
         """Make the tasks of these occurrences; see `ports.store.Tasks`."""
-        await self._session.execute("add_fired_tasks", task_keys=listed(task_keys))
+        firings = [entry.task_key.hex() + evidence_json(entry.evidence) for entry in entries]
+        await self._session.execute("add_fired_tasks", firings=canonical_json(firings).decode())
 
     async def save(self, task: Task) -> None:
         """Write what may change of a task that exists."""

@@ -11,16 +11,18 @@ JOIN ledger l ON l.entry_number = t.task_id
 JOIN jobs j ON j.job_number = t.job_number
 LEFT JOIN keepers p ON p.keeper_id = t.task_performer_id
 
+-- What is listed is a key's 64 digits, followed by the evidence.
+
 -- name: add_fired_tasks
 INSERT INTO tasks (
     task_id, job_number, task_definition_id, created_at, evidence, is_guarded, priority, status, attempt, task_error,
     fired_at_ms
 )
 SELECT
-    l.entry_number, l.job_number, j.task_definition_id, l.decided_at_ms / 1000, l.evidence,
+    l.entry_number, l.job_number, j.task_definition_id, l.decided_at_ms / 1000, substr(listed.value, 65),
     j.mandate_expiry IS NOT NULL, j.priority, 'created', 0, '', l.decided_at_ms
-FROM {each}(:task_keys) AS listed
-JOIN ledger l ON l.task_key = from_hex(listed.value)
+FROM {each}(:firings) AS listed
+JOIN ledger l ON l.task_key = from_hex(substr(listed.value, 1, 64))
 JOIN jobs j ON j.job_number = l.job_number
 WHERE l.outcome = 'fired'
 ON CONFLICT (task_id) DO NOTHING
