@@ -65,6 +65,10 @@ anything: st.SearchStrategy[Evidence] = st.one_of(
 @given(anything)
 def test_evidence_when_dumped_and_parsed_then_it_is_the_same(evidence: Evidence) -> None:
     assert parse_evidence(dump_evidence(evidence), firing_of(evidence)) == evidence
+
+
+@pytest.mark.parametrize("evidence", [TIME, EVENT, CONDITION, MANUAL])
+def test_evidence_when_written_as_text_then_it_is_the_canonical_one(evidence: Evidence) -> None:
     assert evidence_json(evidence).encode() == canonical_json(dump_evidence(evidence))
 
 
