@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 WAL_BYTES_MAX: Final = 64 * 1024 * 1024  # at some milliseconds a commit of 5 MB this is seconds without a gap
-PAUSE_S: Final = 0.25  # what is changed again and again meanwhile is copied once
+PAUSE_S: Final = 0.5  # what is changed again and again meanwhile is copied once; a second's burst finds it over
 CHECKPOINT: Final = "PRAGMA wal_checkpoint(PASSIVE)"
 """Waits for nobody and keeps nobody waiting: it leaves out what a reader may not see yet."""
 
@@ -45,7 +45,7 @@ class Checkpoints:
 
     def committed(self) -> None:
         """Ask for a checkpoint of what was committed; make it oneself where the WAL is past its bound."""
-        if self._wal.exists() and self._wal.stat().st_size > WAL_BYTES_MAX:
+        if self._wal_bytes() > WAL_BYTES_MAX:
             self._copy(self._writers)
         self._asked.set()
 
@@ -56,6 +56,12 @@ class Checkpoints:
             self._copy(self._own)
             self._closing.wait(PAUSE_S)
         self._copy(self._own)
+
+    def _wal_bytes(self) -> int:
+        try:
+            return self._wal.stat().st_size
+        except FileNotFoundError:
+            return 0
 
     def _copy(self, connection: sqlite3.Connection) -> None:
         """Copy what can be copied; where that fails it lies in the WAL as safely, until the next time."""
