@@ -1,8 +1,9 @@
 """SQLite's checkpoints, beside the commits: what lies in the WAL is copied into the file by a thread of its own.
 
 SQLite would do it inside of the commit that finds the WAL long, which then takes some forty milliseconds more. Here a
-commit waits for no checkpoint. Where commits follow each other without a gap the WAL is never all copied, and only then
-can it be begun anew: past a bound whoever commits copies what is left.
+commit waits for no checkpoint; one begins right after a commit, when the next is likely to be furthest off. The WAL is
+begun anew only once all of it was copied, which does not happen while commits follow each other without a gap: past a
+bound whoever commits copies what is left.
 """
 
 import asyncio
@@ -11,8 +12,9 @@ import threading
 from pathlib import Path
 from typing import Final
 
-WAL_BYTES_MAX: Final = 64 * 1024 * 1024  # at some milliseconds a commit of 5 MB this is seconds without a gap
-PAUSE_S: Final = 0.5  # what is changed again and again meanwhile is copied once; a second's burst finds it over
+WAL_BYTES_MAX: Final = 128 * 1024 * 1024  # thirty thousand firings without a gap
+WAL_BYTES_KEPT: Final = WAL_BYTES_MAX // 2  # what is longer is cut when it is begun anew; overwriting syncs faster
+PAUSE_S: Final = 1.0  # what is changed again and again meanwhile is copied once; to begin the WAL anew costs a sync
 CHECKPOINT: Final = "PRAGMA wal_checkpoint(PASSIVE)"
 """Waits for nobody and keeps nobody waiting: it leaves out what a reader may not see yet."""
 
@@ -22,7 +24,7 @@ class Checkpoints:
 
     def __init__(self, path: Path, *, own: sqlite3.Connection, writers: sqlite3.Connection) -> None:
         writers.execute("PRAGMA wal_autocheckpoint = 0")
-        writers.execute(f"PRAGMA journal_size_limit = {WAL_BYTES_MAX}")  # what is longer is cut when it is begun anew
+        writers.execute(f"PRAGMA journal_size_limit = {WAL_BYTES_KEPT}")
         self._wal = path.with_name(f"{path.name}-wal")
         self._own = own
         self._writers = writers
@@ -52,9 +54,9 @@ class Checkpoints:
     def _run(self) -> None:
         while not self._closing.is_set():
             self._asked.wait()
-            self._asked.clear()
             self._copy(self._own)
             self._closing.wait(PAUSE_S)
+            self._asked.clear()  # the next one begins with a commit, which copies these too
         self._copy(self._own)
 
     def _wal_bytes(self) -> int:
