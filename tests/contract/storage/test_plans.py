@@ -150,6 +150,7 @@ HOT: dict[str, dict[str, object]] = {
     "confirmed_entries": {"chain_id": 1, "head": 9_000, "limit": 100},
     "workable_tasks": {"now": 9_000, "priority": 2, "task_id": 500, "limit": 100},
     "dead_tasks": {"limit": 100},
+    "add_fired_tasks": {"firings": json.dumps([f"{number:064x}{{}}" for number in range(1, 1_001)])},
     "task_by_key": {"task_key": bytes(31) + b"\x07"},
 }
 
