@@ -15,7 +15,7 @@ from triggerx.core.ledger import Decision, EntryNumber, LedgerEntry, NewEntry, O
 from triggerx.evm.hub import Firing
 from triggerx.evm.types import ChainId, Hash32
 from triggerx.ports.chain import Block
-from triggerx.storage.queries.tasks import firing_columns, firing_of, listed
+from triggerx.storage.queries.tasks import firing_columns, firing_of
 from triggerx.storage.session import Row, Session, Value
 
 NO_BLOOM: Final = bytes(256)  # it is used once, when the block is new
@@ -33,7 +33,7 @@ class LedgerQueries:
 
     async def by_keys(self, task_keys: Sequence[Hash32]) -> Sequence[LedgerEntry]:
         """Return the entries of these keys that there are."""
-        return _entries(await self._session.fetch_all("entries_by_key", task_keys=listed(task_keys)))
+        return _entries(await self._session.fetch_all("entries_by_key", task_keys=_listed(task_keys)))
 
     async def put_back(self, entries: Sequence[NewEntry]) -> None:
         """Give known entries a new standing, by key."""
@@ -88,7 +88,7 @@ class LedgerQueries:
     async def in_blocks(self, chain_id: ChainId, block_hashes: Sequence[Hash32]) -> Sequence[LedgerEntry]:
         """Return the event entries of these blocks, by number."""
         return _entries(
-            await self._session.fetch_all("entries_in_blocks", chain_id=chain_id, block_hashes=listed(block_hashes))
+            await self._session.fetch_all("entries_in_blocks", chain_id=chain_id, block_hashes=_listed(block_hashes))
         )
 
     async def count(self, job_id: JobId) -> dict[Outcome, int]:
@@ -147,6 +147,10 @@ class BlockQueries:
             await session.execute_many("drop_block", gone)
             await session.execute_many("put_block", new)
             await session.execute("forget_blocks", follower=follower, keep=keep)
+
+
+def _listed(hashes: Sequence[Hash32]) -> str:
+    return canonical_json([each.hex() for each in hashes]).decode()
 
 
 def _columns(entry: NewEntry) -> dict[str, Value]:

@@ -162,11 +162,6 @@ class AssignmentQueries:
         )
 
 
-def listed(hashes: Sequence[Hash32]) -> str:
-    """Hashes as one parameter, a list for `from_hex`."""
-    return canonical_json([each.hex() for each in hashes]).decode()
-
-
 def firing_columns(firing: Firing) -> dict[str, Value]:
     """A firing's columns, the same wherever one is stored."""
     return {
