@@ -90,7 +90,7 @@ async def _let_be_due(services: Services, numbers: range) -> int:
     await asyncio.sleep(1.0)
     moment = services.clock.now()
     async with services.store.transaction() as queries:
-        await queries.jobs.move_on([Move(number=number, next_due_at=moment) for number in numbers])
+        await queries.jobs.move_on([Move(number=number, user_id=1, next_due_at=moment) for number in numbers])
     return moment
 
 
@@ -98,7 +98,7 @@ def _check_ours(path: Path, moment: int, due: int) -> None:
     """Each job fired that second once, has its task and its line, and is due a day later."""
     with closing(sqlite3.connect(path)) as connection:
         entries = connection.execute(
-            "SELECT COUNT(*), COUNT(DISTINCT l.job_number) FROM ledger l JOIN tasks t ON t.task_key = l.task_key "
+            "SELECT COUNT(*), COUNT(DISTINCT l.job_number) FROM ledger l JOIN tasks t ON t.task_id = l.entry_number "
             "WHERE l.moment = ? AND l.outcome = 'fired'",
             (moment,),
         ).fetchone()

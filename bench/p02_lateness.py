@@ -1,7 +1,7 @@
 """P2: a million time jobs on one engine: how late they fire, what they cost while none is due, and how it comes back.
 
 The time watcher runs as a process of its own over a store of a million jobs, a thousand of which are due each second.
-Lateness is from the due second to the word that follows the commit.
+Lateness is from the due second to the return of the commit, as that process notes it.
 """
 
 import asyncio

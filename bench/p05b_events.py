@@ -148,7 +148,9 @@ def _fired(folder: Path, outcome: str = "fired", reason: str = "") -> int:
         found = connection.execute(
             "SELECT COUNT(*) FROM ledger WHERE outcome = ? AND reason = ?", (outcome, reason)
         ).fetchone()
-        tasks, keys = connection.execute("SELECT COUNT(*), COUNT(DISTINCT task_key) FROM tasks").fetchone()
+        tasks, keys = connection.execute(
+            "SELECT COUNT(*), COUNT(DISTINCT l.task_key) FROM tasks t JOIN ledger l ON l.entry_number = t.task_id"
+        ).fetchone()
     assert tasks == keys
     return int(found[0])
 

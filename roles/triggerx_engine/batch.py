@@ -9,16 +9,15 @@ from dataclasses import dataclass, replace
 
 from triggerx.core.admission import FIRES, Surroundings, admit
 from triggerx.core.canonical import Json
-from triggerx.core.evidence import Evidence, dump_evidence
+from triggerx.core.evidence import Evidence
 from triggerx.core.job import JobId
 from triggerx.core.ledger import Decision, EntryNumber, LedgerEntry, NewEntry, Outcome, Reason, Ruling, new_entry
 from triggerx.core.terms import DAY_S, JobTerms
 from triggerx.events import Event, TaskCreated
-from triggerx.evm.types import ChainId, Hash32, to_hex
+from triggerx.evm.types import ChainId, Hash32
 from triggerx.ports.store import Queries
 from triggerx.ports.store.jobs import Fired, Move
 from triggerx.ports.store.journal import NewEvent
-from triggerx.ports.store.tasks import NewTask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,16 +37,16 @@ class Batch:
         self.now_ms = now_ms
         self.fired_keys: list[Hash32] = []
         self._around = around
-        self._now = now_ms // 1000
         self._fired: dict[int, int] = {}
         self._fired_of_user: dict[int, int] = {}
         self._entries: list[NewEntry] = []
         self._returned: list[NewEntry] = []
-        self._tasks: list[NewTask] = []
+        self._firings: list[NewEntry] = []
         self._events: list[NewEvent] = []
         self._decisions: list[Decision] = []
         self._extensions: list[Extension] = []
         self._moves: dict[int, int | None] = {}
+        self._users: dict[int, int] = {}
 
     def rule(self, terms: JobTerms) -> Ruling:
         """Rule on one more occurrence of a job, counting what this batch lets through already."""
@@ -95,6 +94,7 @@ class Batch:
     def move_on(self, terms: JobTerms, next_due_at: int | None) -> None:
         """Set when a time job is due next."""
         self._moves[terms.number] = next_due_at
+        self._users[terms.number] = terms.user_id
 
     def report(self, kind: str, job_id: JobId, details: Mapping[str, Json]) -> None:
         """Add a line about a job to the event log."""
@@ -106,14 +106,7 @@ class Batch:
 
     async def write(self, queries: Queries) -> list[Event]:
         """Write everything; returns what to tell the bus once it is durable."""
-        day = self._now // DAY_S
-        if self._moves:
-            await queries.jobs.move_on(
-                [
-                    Move(number=number, next_due_at=next_due_at, runs=self._fired.get(number, 0), day=day)
-                    for number, next_due_at in self._moves.items()
-                ]
-            )
+        await self._write_counts(queries, day=self.now_ms // 1000 // DAY_S)
         if self._entries:
             await queries.ledger.add_many(self._entries)
         if self._returned:
@@ -124,34 +117,32 @@ class Batch:
             )
         if self._decisions:
             await queries.ledger.decide_many(self._decisions, now_ms=self.now_ms)
-        if self._tasks:
-            await queries.tasks.insert_many(self._tasks)
-        others = [
-            Fired(number=number, runs=runs, day=day)
-            for number, runs in self._fired.items()
-            if number not in self._moves
-        ]
-        if others:
-            await queries.jobs.count_fired(others)
+        if self._firings:
+            await queries.tasks.insert_fired(self._firings)
+            await queries.events.append_fired(self._firings, now_ms=self.now_ms)
         if self._events:
             await queries.events.append_many(self._events, now_ms=self.now_ms)
         return [TaskCreated(key) for key in self.fired_keys]
 
+    async def _write_counts(self, queries: Queries, *, day: int) -> None:
+        users, fired = self._users, self._fired
+        moves = [
+            Move(number=number, user_id=users[number], next_due_at=due, runs=fired.get(number, 0), day=day)
+            for number, due in self._moves.items()
+        ]
+        if moves:
+            await queries.jobs.move_on(moves)
+        others = [
+            Fired(number=number, user_id=users[number], runs=runs, day=day)
+            for number, runs in fired.items()
+            if number not in self._moves
+        ]
+        if others:
+            await queries.jobs.count_fired(others)
+
     def _make_task(self, terms: JobTerms, entry: NewEntry) -> None:
+        self._users[terms.number] = terms.user_id
         self._fired[terms.number] = self._fired.get(terms.number, 0) + 1
         self._fired_of_user[terms.user_id] = self._fired_of_user.get(terms.user_id, 0) + 1
         self.fired_keys.append(entry.task_key)
-        self._tasks.append(
-            NewTask(
-                task_key=entry.task_key,
-                job_id=terms.job_id,
-                task_definition_id=terms.task_definition_id,
-                firing=entry.firing,
-                is_guarded=terms.is_guarded,
-                evidence=dump_evidence(entry.evidence),
-                created_at=self._now,
-                fired_at_ms=self.now_ms,
-                priority=terms.priority,
-            )
-        )
-        self.report("fired", terms.job_id, {"task_key": to_hex(entry.task_key), "moment": entry.moment})
+        self._firings.append(entry)

@@ -1,5 +1,6 @@
 """Runs of due seconds with one outcome, as one row of the ledger: made, prolonged, and taken apart when a hold ends."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -39,10 +40,12 @@ def ruled(batch: Batch, terms: JobTerms, fire: tuple[int, ...], left_out: tuple[
     apart = batch.rule(terms)
     if apart.outcome in (Outcome.SKIPPED, Outcome.MISSED):  # the job takes no part at all, late or not
         left_out = tuple(replace(each, outcome=apart.outcome, reason=apart.reason) for each in left_out)
-    pieces: list[Piece] = sorted([*fire, *left_out], key=lambda piece: piece if isinstance(piece, int) else piece.first)
-    for piece in pieces:
+    pieces: Sequence[Piece] = fire
+    if left_out:
+        pieces = sorted([*fire, *left_out], key=lambda piece: piece if isinstance(piece, int) else piece.first)
+    for place, piece in enumerate(pieces):
         if isinstance(piece, int):
-            ruling = batch.rule(terms)
+            ruling = apart if place == 0 else batch.rule(terms)
             if ruling.outcome is Outcome.FIRED:
                 batch.fire(terms, TimeEvidence(due=piece))
             first, last, count = piece, piece, 1

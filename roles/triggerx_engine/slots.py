@@ -12,7 +12,6 @@ from typing import Final, NoReturn, TypeAlias
 from triggerx.core.admission import FIRES
 from triggerx.core.errors import InvalidInput
 from triggerx.core.job import JobStatus, TimeTrigger
-from triggerx.core.ledger import LedgerEntry
 from triggerx.core.terms import JobTerms
 from triggerx.events import Event, JobChanged, JobCreated
 from triggerx.ports.store import Queries
@@ -138,9 +137,10 @@ class TimeWatcher:
 
 async def _note(queries: Queries, batch: Batch, settled: Sequence[Due]) -> None:
     """Enter the due seconds that do not fire; the newest range of a job is read only where there are some."""
-    waiting = [terms.number for terms, runs in settled if any(run.ruling is not FIRES for run in runs)]
-    lasts: dict[int, LedgerEntry] = {}
-    if waiting:
-        lasts = {last.entry.job_number: last for last in await queries.ledger.last_of(waiting)}
-    for terms, runs in settled:
+    waiting = [(terms, runs) for terms, runs in settled if any(run.ruling is not FIRES for run in runs)]
+    if not waiting:
+        return
+    newest = await queries.ledger.last_of([terms.number for terms, _ in waiting])
+    lasts = {last.entry.job_number: last for last in newest}
+    for terms, runs in waiting:
         note_runs(batch, terms, runs, lasts.get(terms.number))

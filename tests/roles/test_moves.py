@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.firings import fire
 from tests.roles.scene import Node, Scene, open_scene
 from tests.unit.core.sample import CHAIN, DUE, KEEPERS, job_body
+from triggerx.core.evidence import TimeEvidence
 from triggerx.core.task import FINAL, Task, TaskStatus
 from triggerx.core.task_inputs import EngineAssigned, PeerAcknowledged
 from triggerx.events import TaskChanged, TaskEnded
 from triggerx.evm.hub import Firing, task_key
 from triggerx.moves import fail_task, move_task
-from triggerx.ports.store.tasks import NewTask
 
 ASSIGNED = EngineAssigned(performer=KEEPERS[0].address, deadline_at=DUE + 20)
 KEY = task_key(job_body().job_id, Firing.time(DUE))
@@ -20,20 +21,7 @@ KEY = task_key(job_body().job_id, Firing.time(DUE))
 
 async def stored_task(scene: Scene, node: Node) -> Task:
     job = await scene.store_job(node)
-    task = await node.store.tasks.insert(
-        NewTask(
-            task_key=KEY,
-            job_id=job.job_id,
-            task_definition_id=job.body.task_definition_id,
-            firing=Firing.time(DUE),
-            is_guarded=True,
-            evidence={},
-            created_at=DUE,
-            fired_at_ms=DUE * 1000,
-        )
-    )
-    assert task is not None
-    return task
+    return await fire(node.store, job.job_id, TimeEvidence(due=DUE))
 
 
 async def test_move_task_when_the_input_counts_then_row_log_and_event_say_the_same(tmp_path: Path) -> None:

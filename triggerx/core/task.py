@@ -28,7 +28,7 @@ from triggerx.evm.hub import Assignment, Firing
 from triggerx.evm.types import Address, Hash32, Wei
 
 TaskId = NewType("TaskId", int)
-"""The database's number of a task; `task_number` is the Attestation Center's."""
+"""The number of a task's occurrence in the ledger; `task_number` is the Attestation Center's."""
 
 
 class TaskStatus(StrEnum):

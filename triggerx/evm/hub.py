@@ -40,6 +40,10 @@ class FiringKind(IntEnum):
     MANUAL = 4
 
 
+_KIND_TYPES: Final = (int, FiringKind)
+_END: Final = 1 << 256
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Firing:
     """One reason for one run of a job: what it is made of is what makes it the same firing everywhere."""
@@ -50,7 +54,10 @@ class Firing:
     tx_hash: Hash32
 
     def __post_init__(self) -> None:
-        _check(self, FIRING_TYPE)
+        kind, index, chain_id, tx_hash = self.kind, self.index, self.chain_id, self.tx_hash
+        is_plain = type(index) is type(chain_id) is int and type(tx_hash) is bytes and type(kind) in _KIND_TYPES
+        if not (is_plain and 0 <= kind < 256 and 0 <= index < _END and 0 <= chain_id < _END and len(tx_hash) == 32):
+            _check(self, FIRING_TYPE)  # names the field, and takes what is unusual and fits
 
     @classmethod
     def time(cls, due: int) -> Self:

@@ -10,6 +10,7 @@ from typing import Final
 import aiosqlite
 
 from triggerx.core.errors import Conflict, InvalidInput, NotFound, RecoverableError, TriggerxError, UnrecoverableError
+from triggerx.storage.checkpoints import Checkpoints
 from triggerx.storage.session import Row, Rows, Session, Value, in_transaction, refuse_inside
 from triggerx.storage.statements import statements
 from triggerx.storage.writer import Answer, Parameters, Turn, Writer
@@ -158,8 +159,10 @@ def connect(path: Path) -> sqlite3.Connection:
 @asynccontextmanager
 async def sqlite_session(path: Path, connection: sqlite3.Connection) -> AsyncIterator[Session]:
     """Serve a checked store; the connection becomes the writer's."""
-    writer = Writer(connection)
+    checkpoints = Checkpoints(path, own=connect(path), writers=connection)
+    writer = Writer(connection, after_commit=checkpoints.committed)
     readers: list[aiosqlite.Connection] = []
+    checkpoints.start()
     writer.start()
     try:
         for _ in range(READERS):
@@ -173,6 +176,7 @@ async def sqlite_session(path: Path, connection: sqlite3.Connection) -> AsyncIte
         await writer.close()
         for reader in readers:
             await reader.close()
+        await checkpoints.close()
         connection.close()
 
 

@@ -18,8 +18,6 @@ from triggerx.storage.sqlite import connect
 from triggerx.storage.statements import statements
 
 CHECKED_BYTES_MAX: Final = 256 * 1024 * 1024  # a whole check reads the file, about a second for this much
-WAL_BYTES_KEPT: Final = 64 * 1024 * 1024  # the journal is cut to this after a burst
-WAL_PAGES: Final = 8_192  # at 32 MB what was changed again and again is moved into the file once
 SQLITE_MIN: Final = (3, 35, 0)  # RETURNING
 
 
@@ -78,8 +76,6 @@ def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
 def _use_wal(connection: sqlite3.Connection, path: Path) -> None:
     if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
         raise ConfigurationError(f"{path} lies on a file system without shared memory: use a local disk")
-    connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES_KEPT}")
-    connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
 
 
 def _migrate(connection: sqlite3.Connection, path: Path, *, machine: str, moved: bool) -> None:

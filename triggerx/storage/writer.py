@@ -91,10 +91,14 @@ Outcome: TypeAlias = "tuple[asyncio.Future[Answer], Answer | Exception]"
 
 
 class Writer:
-    """The thread. `connection` is in autocommit mode (`isolation_level=None`) and the thread's own from `start` on."""
+    """The thread. `connection` is in autocommit mode (`isolation_level=None`) and the thread's own from `start` on.
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    `after_commit` is called in the thread once a group is answered, and raises nothing.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, *, after_commit: Callable[[], None]) -> None:
         self._connection = connection
+        self._after_commit = after_commit
         self._loop = asyncio.get_running_loop()
         self._units: queue.SimpleQueue[Unit | None] = queue.SimpleQueue()
         self._is_open = False
@@ -142,6 +146,7 @@ class Writer:
     def _run(self) -> None:
         while (unit := self._units.get()) is not None:
             _Group(self._connection, self._say).commit(unit, self._next)
+            self._after_commit()
 
     def _next(self) -> Unit | None:
         """What waits, without waiting; the end of the store stays in the queue."""

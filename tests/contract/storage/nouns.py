@@ -3,7 +3,8 @@
 import json
 from dataclasses import replace
 
-from triggerx.core.evidence import EventEvidence, TimeEvidence, firing_of
+from tests.fakes.firings import put_fired
+from triggerx.core.evidence import ConditionEvidence, EventEvidence, TimeEvidence, firing_of
 from triggerx.core.job import (
     Action,
     ConditionTrigger,
@@ -25,7 +26,6 @@ from triggerx.evm.types import Address, ChainId, Hash32, Wei
 from triggerx.ports.chain import TransactionIntent
 from triggerx.ports.store import Queries
 from triggerx.ports.store.peering import AnnouncedDocument, OwnVote, Performance, PerformanceStatus, Share
-from triggerx.ports.store.tasks import NewTask
 
 NOW = 1_700_000_000
 BIG = 2**256 - 1
@@ -141,24 +141,25 @@ async def stored_job(store: Queries, number: int = 1, *, body: JobBody | None = 
     return new
 
 
-def new_task(number: int = 1, *, of: int = 1) -> NewTask:
-    return NewTask(
-        task_key=hash32(number),
+def fired(number: int = 1, *, of: int = 1) -> NewEntry:
+    """An occurrence of the job that was stored as the `of`th."""
+    evidence = ConditionEvidence(edge=7, source="ü", value=str(BIG), observed_at_ms=NOW * 1000, block_hash=hash32(3))
+    return NewEntry(
+        job_number=of,
         job_id=job_id(of),
-        task_definition_id=TaskDefinition.TIME_STATIC,
-        firing=Firing(kind=3, index=BIG, chain_id=ChainId(0), tx_hash=hash32(0)),
-        is_guarded=True,
-        evidence={"value": str(BIG), "seen": [1, True, None, "ü"]},
-        created_at=NOW + number,
-        fired_at_ms=NOW * 1000 + number,
+        task_key=hash32(number),
+        firing=firing_of(evidence),
+        moment=NOW,
+        last_moment=NOW,
+        outcome=Outcome.FIRED,
+        evidence=evidence,
+        decided_at_ms=NOW * 1000 + number,
     )
 
 
 async def stored_task(store: Queries, number: int = 1, *, of: int = 1) -> Task:
     """Put a task of a job that is there into the store."""
-    task = await store.tasks.insert(new_task(number, of=of))
-    assert task is not None
-    return task
+    return await put_fired(store, fired(number, of=of))
 
 
 def signed(number: int = 1, attempt: int = 1) -> SignedAssignment:

@@ -44,7 +44,7 @@ async def test_an_execution_when_recorded_moves_time_up_only_and_a_charge_is_add
 
 async def test_a_cost_when_of_the_day_before_is_spent_but_not_today(store: Store) -> None:
     await stored_job(store)
-    await store.jobs.count_fired([Fired(number=1, runs=4, day=TODAY)])
+    await store.jobs.count_fired([Fired(number=1, user_id=1, runs=4, day=TODAY)])
     await store.jobs.record_charge(job_id(1), charged_at=NOW - DAY_S, cost_wei=3)
     terms = await terms_of(store)
     assert (terms.spent_wei, terms.spent_today_wei, terms.runs_today) == (BIG + 3, 0, 4)

@@ -2,9 +2,9 @@ import asyncio
 
 import pytest
 
-from tests.contract.storage.nouns import BIG, CHAIN, NOW, address, hash32, intent
+from tests.contract.storage.nouns import BIG, CHAIN, NOW, address, fired, hash32, intent, job_id
 from triggerx.core.errors import NotFound
-from triggerx.evm.types import ChainId
+from triggerx.evm.types import ChainId, to_hex
 from triggerx.ports.chain import Cursor, TransactionStatus
 from triggerx.ports.store import Store
 from triggerx.ports.store.journal import LoggedEvent, Quarantined, SentTransaction, SignedBytes
@@ -29,6 +29,16 @@ async def test_events_when_appended_are_read_after_a_sequence_in_order(store: St
     assert [event.sequence for event in await store.events.after(first, limit=1)] == [second]
     assert [event.sequence for event in await store.events.after(0, limit=9, subject="job:1")] == [first, third]
     assert [event.sequence for event in await store.events.after(first, limit=9, subject="job:1")] == [third]
+
+
+async def test_firings_when_appended_are_in_the_log_and_not_among_their_jobs_own(store: Store) -> None:
+    created = await store.events.append("job created", f"job:{job_id(1)}", {}, now_ms=1)
+    await store.events.append_fired([fired(1), fired(2)], now_ms=2)
+    await store.events.append_fired([], now_ms=3)
+    one, _ = [event for event in await store.events.after(0, limit=9) if event.kind == "fired"]
+    payload = {"moment": NOW, "task_key": to_hex(hash32(1))}
+    assert (one.subject, one.payload, one.recorded_at_ms) == (f"job:{job_id(1)}", payload, 2)
+    assert [each.sequence for each in await store.events.after(0, limit=9, subject=one.subject)] == [created]
 
 
 async def test_events_when_a_transaction_is_rolled_back_never_reuse_a_sequence(store: Store) -> None:

@@ -103,16 +103,6 @@ SELECT
     CASE WHEN n % 3 > 0 THEN n % 9 END, n, n % 4, n % 3
 FROM generate_series(1, {many}) n;
 INSERT INTO job_bodies (job_number, body) SELECT job_number, '' FROM jobs;
-INSERT INTO tasks (
-    task_key, job_id, task_definition_id, created_at, firing_kind, firing_index, firing_chain_id, firing_tx_hash,
-    evidence, is_guarded, status, attempt, task_error, fired_at_ms, priority, deadline_at
-)
-SELECT
-    decode(lpad(to_hex(n), 64, '0'), 'hex'), n, 1, n, 1, '1', 0, '', '', TRUE,
-    CASE WHEN n % 200 = 0 THEN 'created' WHEN n % 201 = 0 THEN 'performed' WHEN n % 202 = 0 THEN 'failed'
-        ELSE 'attested' END,
-    0, '', n, 1 + n % 3, n
-FROM generate_series(1, {many}) n;
 INSERT INTO ledger (
     task_key, job_number, firing_kind, firing_index, firing_chain_id, firing_tx_hash, moment, last_moment, occurrences,
     outcome, reason, detail, evidence, priority, ready_block, block_number, block_hash, noted_at_ms, decided_at_ms
@@ -123,6 +113,16 @@ SELECT
         ELSE 'fired' END,
     '', '', '', 1 + n % 3, n, n, decode(lpad(to_hex(n), 64, '0'), 'hex'), 1, 1
 FROM generate_series(1, {many}) n;
+INSERT INTO tasks (
+    task_id, job_number, task_definition_id, created_at, evidence, is_guarded, status, attempt, task_error, fired_at_ms,
+    priority, deadline_at
+)
+SELECT
+    n, n, 1, n, '', TRUE,
+    CASE WHEN n % 200 = 0 THEN 'created' WHEN n % 201 = 0 THEN 'performed' WHEN n % 202 = 0 THEN 'failed'
+        ELSE 'attested' END,
+    0, '', n, 1 + n % 3, n
+FROM generate_series(1, {many}) n;
 ANALYZE;
 """
 HASHES = json.dumps([f"{number:064x}" for number in range(1, 40)])
@@ -131,7 +131,6 @@ HOT: dict[str, dict[str, object]] = {
     "claim_due_jobs": {"now": 3_000, "limit": 1_000},
     "next_due_at": {},
     "job_terms": {"numbers": NUMBERS},
-    "users_of_jobs": {"numbers": NUMBERS},
     "watched_jobs": {"kind": "event", "after": 500, "limit": 1_000},
     "watched_jobs_on_chain": {"kind": "event", "chain_id": 1, "after": 500, "limit": 1_000},
     "expired_jobs": {"now": 300, "after": 5, "limit": 100},
@@ -151,6 +150,8 @@ HOT: dict[str, dict[str, object]] = {
     "confirmed_entries": {"chain_id": 1, "head": 9_000, "limit": 100},
     "workable_tasks": {"now": 9_000, "priority": 2, "task_id": 500, "limit": 100},
     "dead_tasks": {"limit": 100},
+    "add_fired_tasks": {"firings": json.dumps([f"{number:064x}{{}}" for number in range(1, 1_001)])},
+    "task_by_key": {"task_key": bytes(31) + b"\x07"},
 }
 
 

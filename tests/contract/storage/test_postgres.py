@@ -127,8 +127,12 @@ async def test_due_jobs_when_two_nodes_claim_them_at_once_fire_once(place: Place
         while True:
             async with node.transaction() as queries:
                 claimed = await queries.jobs.claim_due(NOW + 60, limit=7)
-                await queries.jobs.move_on([Move(number=terms.number, next_due_at=NOW + 120) for terms in claimed])
-                await queries.jobs.count_fired([Fired(number=terms.number, runs=1, day=1) for terms in claimed])
+                await queries.jobs.move_on(
+                    [Move(number=terms.number, user_id=terms.user_id, next_due_at=NOW + 120) for terms in claimed]
+                )
+                await queries.jobs.count_fired(
+                    [Fired(number=terms.number, user_id=terms.user_id, runs=1, day=1) for terms in claimed]
+                )
             fired.extend(terms.number for terms in claimed)
             if not claimed:
                 return
@@ -148,7 +152,7 @@ async def test_terms_when_read_in_a_transaction_wait_for_whoever_has_them(place:
         for _ in range(10):
             async with node.transaction() as queries:
                 (terms,) = await queries.jobs.terms([1])
-                await queries.jobs.move_on([Move(number=1, next_due_at=(terms.next_due_at or 0) + 1)])
+                await queries.jobs.move_on([Move(number=1, user_id=1, next_due_at=(terms.next_due_at or 0) + 1)])
 
     async with place.open() as other:
         await asyncio.gather(add_run(store), add_run(other))

@@ -19,16 +19,23 @@ from tests.contract.storage.nouns import (
     event_body,
     hash32,
     job_id,
+    signed,
     terms_of,
     time_body,
 )
 from tests.postgres import PostgresServer
+from triggerx.core.assignment_json import dump_assignment
 from triggerx.core.budget import budget_of, paid_gas
+from triggerx.core.canonical import canonical_json
 from triggerx.core.errors import UnrecoverableError
+from triggerx.core.evidence import TimeEvidence
 from triggerx.core.job import JobBody, Limits
 from triggerx.core.job_body import encode_body
+from triggerx.core.ledger import Outcome
+from triggerx.evm.hub import Firing
 from triggerx.evm.types import ChainId, Wei
 from triggerx.ports.store.jobs import TriggerKind
+from triggerx.ports.store.tasks import AssignmentStatus
 from triggerx.storage import schema
 
 OLD_SCHEMA = 6
@@ -152,10 +159,38 @@ async def test_an_old_stores_tasks_when_opened_count_as_runs_and_have_the_jobs_p
     await insert(old_place, "jobs", [old_job(time_body(1))])
     statuses = ("created", "performed", "attested", "failed", "rejected", "unknown")
     await insert(old_place, "tasks", [old_task(number, status) for number, status in enumerate(statuses)])
+    attesters: list[dict[str, object]] = [
+        {"task_id": 1 + task, "place": 8 - of, "operator_id": 15 - of} for task in range(6) for of in (7, 8)
+    ]
+    await insert(old_place, "task_attesters", attesters)
+    order = signed(2)
+    await insert(
+        old_place,
+        "assignments",
+        [
+            {
+                "task_key": bytes(order.assignment.task_key),
+                "attempt": 1,
+                "performer": bytes(order.assignment.performer),
+                "signed": canonical_json(dump_assignment(order)).decode(),
+                "status": "sent",
+                "reason": "",
+            }
+        ],
+    )
     async with old_place.open() as store:
         terms = await terms_of(store, 1)
         assert (terms.runs, terms.open_runs, terms.runs_today) == (4, 2, 0)
         assert len(await store.tasks.list_open()) == 2
+        tasks = await store.tasks.list_by_job(job_id(1))
+        assert [(task.task_key, task.status.value) for task in tasks] == [
+            (hash32(number), status) for number, status in enumerate(statuses)
+        ]
+        assert [(task.firing, task.task_attester_ids) for task in tasks] == [(Firing.time(NOW), (7, 8))] * len(tasks)
+        entries = await store.ledger.list_by_job(job_id(1), since=NOW, until=NOW, limit=9)
+        assert {(entry.outcome, entry.entry.evidence) for entry in entries} == {(Outcome.FIRED, TimeEvidence(due=NOW))}
+        assert [int(entry.number) for entry in entries] == [int(task.task_id) for task in tasks]
+        assert [order.status for order in await store.assignments.list_by_task(hash32(2))] == [AssignmentStatus.SENT]
     if old_place.engine == "sqlite":
         with closing(sqlite3.connect(old_place.address)) as connection:
             assert connection.execute("SELECT DISTINCT priority FROM tasks").fetchall() == [(3,)]

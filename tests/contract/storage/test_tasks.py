@@ -8,15 +8,19 @@ from tests.contract.storage.nouns import (
     NOW,
     OWNER,
     address,
+    event_body,
+    fired,
     hash32,
     job_id,
-    new_task,
     signed,
     stored_job,
     stored_task,
     time_body,
 )
 from triggerx.core.errors import NotFound
+from triggerx.core.evidence import TimeEvidence, dump_evidence
+from triggerx.core.job import TaskDefinition
+from triggerx.core.ledger import Outcome
 from triggerx.core.task import Task, TaskId, TaskStatus
 from triggerx.evm.types import Wei
 from triggerx.ports.store import Store
@@ -49,40 +53,54 @@ def finished(task: Task) -> Task:
     )
 
 
-async def test_a_task_when_inserted_is_returned_as_it_reads_back(store: Store) -> None:
+async def test_a_task_when_its_occurrence_fired_is_made_from_entry_and_job(store: Store) -> None:
     await stored_job(store)
     task = await stored_task(store)
     assert (task.status, task.attempt, task.task_attester_ids) == (TaskStatus.CREATED, 0, ())
     assert await store.tasks.get(task.task_id) == task
     assert await store.tasks.by_key(hash32(1)) == task
-    assert task.evidence == new_task().evidence
-    assert task.firing == new_task().firing
+    assert task.evidence == dump_evidence(fired().evidence)
+    assert (task.firing, task.job_id, task.task_definition_id) == (
+        fired().firing,
+        job_id(1),
+        TaskDefinition.TIME_STATIC,
+    )
+    assert (task.is_guarded, task.created_at, task.fired_at_ms) == (True, NOW, NOW * 1000 + 1)
+    await stored_job(store, 2, body=event_body(2))
+    other = await stored_task(store, 2, of=2)
+    assert (other.is_guarded, other.task_definition_id) == (False, TaskDefinition.EVENT_DYNAMIC)
 
 
-async def test_a_task_when_its_key_exists_is_none_and_not_changed(store: Store) -> None:
+async def test_a_task_when_made_again_is_not_changed(store: Store) -> None:
     await stored_job(store)
-    task = await stored_task(store)
-    assert await store.tasks.insert(replace(new_task(), evidence={"other": 1})) is None
+    task = finished(await stored_task(store))
+    await store.tasks.save(task)
+    await store.ledger.put_back([replace(fired(), evidence=TimeEvidence(due=NOW), decided_at_ms=1)])
+    await store.tasks.insert_fired([fired(), replace(fired(), evidence=TimeEvidence(due=NOW))])
     assert await store.tasks.by_key(hash32(1)) == task
 
 
-async def test_a_task_when_fifty_insert_the_same_key_is_one(store: Store) -> None:
+async def test_a_task_when_fifty_make_it_is_one(store: Store) -> None:
     await stored_job(store)
-    results = await asyncio.gather(*(store.tasks.insert(new_task()) for _ in range(50)))
-    won = [task for task in results if task is not None]
-    assert len(won) == 1
-    assert await store.tasks.list_by_job(job_id(1)) == tuple(won)
+    tasks = await asyncio.gather(*(stored_task(store) for _ in range(50)))
+    (task,) = await store.tasks.list_by_job(job_id(1))
+    assert tasks == [task] * 50
 
 
-async def test_tasks_when_many_are_inserted_at_once_have_ids_of_their_own(store: Store) -> None:
+async def test_tasks_when_made_at_once_are_numbered_as_their_occurrences(store: Store) -> None:
     await stored_job(store)
-    results = await asyncio.gather(*(store.tasks.insert(new_task(number)) for number in range(60)))
-    assert len({task.task_id for task in results if task is not None}) == 60
+    await store.ledger.add_many([fired(number) for number in range(60)])
+    await store.tasks.insert_fired([fired(number) for number in reversed(range(60))])
+    tasks = await store.tasks.list_by_job(job_id(1))
+    assert [task.task_key for task in tasks] == [hash32(number) for number in range(60)]
+    await store.tasks.insert_fired([])
 
 
-async def test_a_task_when_its_job_is_unknown_is_refused(store: Store) -> None:
-    with pytest.raises(NotFound, match="insert_task"):
-        await store.tasks.insert(new_task())
+async def test_a_task_when_its_occurrence_did_not_fire_or_is_unknown_is_not_made(store: Store) -> None:
+    await stored_job(store)
+    await store.ledger.add_many([replace(fired(), outcome=Outcome.HELD)])
+    await store.tasks.insert_fired([fired(), fired(404)])
+    assert await store.tasks.list_by_job(job_id(1)) == ()
 
 
 async def test_a_task_when_saved_keeps_every_column(store: Store) -> None:
@@ -201,8 +219,10 @@ async def with_status(store: Store, number: int, status: TaskStatus, *, of: int 
 
 
 async def test_tasks_when_workable_come_by_priority_then_the_oldest(store: Store) -> None:
-    await stored_job(store)
-    await store.tasks.insert_many([replace(new_task(number), priority=3 - number % 3) for number in range(1, 5)])
+    for priority in (1, 2, 3):
+        await stored_job(store, priority, body=replace(time_body(priority), priority=priority))
+    for number in range(1, 5):
+        await stored_task(store, number, of=3 - number % 3)
     for number, status, deadline in (
         (11, TaskStatus.ACKNOWLEDGED, NOW),
         (12, TaskStatus.PERFORMED, NOW + 1),
@@ -210,7 +230,7 @@ async def test_tasks_when_workable_come_by_priority_then_the_oldest(store: Store
         (14, TaskStatus.ASSIGNED, NOW + 99),
         (15, TaskStatus.ATTESTED, NOW),
     ):
-        await with_status(store, number, status, deadline_at=deadline)
+        await with_status(store, number, status, of=2, deadline_at=deadline)
 
     async def keys(now: int, limit: int = 99, *, after: Place | None = None) -> list[int]:
         found = await store.tasks.list_workable(now, after=after, limit=limit)

@@ -113,7 +113,7 @@ async def test_terms_when_the_owner_set_no_limits_are_the_small_defaults(store: 
 async def test_terms_when_the_body_is_replaced_follow_it_and_the_usage_stays(store: Store) -> None:
     await put(store, event_body(), next_due_at=None)
     number = await number_of(store)
-    await store.jobs.count_fired([Fired(number=number, runs=2, day=TODAY)])
+    await store.jobs.count_fired([Fired(number=number, user_id=1, runs=2, day=TODAY)])
     await store.jobs.set_watched_from(number, 50)
     longer = replace(event_body(), time_frame_s=7200, limits=LIMITS)
     await store.jobs.replace_body(job_id(1), longer, job_hash=bytes(32), version=NOW + 1)
@@ -173,9 +173,9 @@ async def test_jobs_when_moved_on_are_due_then_and_the_moves_are_seen_at_once(st
         first, second, third = await queries.jobs.claim_due(NOW, limit=9)
         await queries.jobs.move_on(
             [
-                Move(number=third.number, next_due_at=NOW + 7),
-                Move(number=first.number, next_due_at=None),
-                Move(number=4711, next_due_at=NOW),
+                Move(number=third.number, user_id=third.user_id, next_due_at=NOW + 7),
+                Move(number=first.number, user_id=first.user_id, next_due_at=None),
+                Move(number=4711, user_id=1, next_due_at=NOW),
             ]
         )
         assert ids(await queries.jobs.claim_due(NOW, limit=9)) == [second.job_id]
@@ -190,15 +190,15 @@ async def test_jobs_when_moved_on_with_their_runs_are_counted_as_those_that_only
     await due_jobs(store, *((number, 2, NOW, JobStatus.SCHEDULED, False) for number in range(1, 4)))
     await store.jobs.move_on(
         [
-            Move(number=1, next_due_at=NOW + 7, runs=2, day=TODAY),
-            Move(number=2, next_due_at=None, runs=1, day=TODAY),
-            Move(number=3, next_due_at=NOW + 9),
+            Move(number=1, user_id=1, next_due_at=NOW + 7, runs=2, day=TODAY),
+            Move(number=2, user_id=1, next_due_at=None, runs=1, day=TODAY),
+            Move(number=3, user_id=1, next_due_at=NOW + 9),
         ]
     )
     counts = [(each.runs, each.open_runs, each.runs_today) for each in await store.jobs.terms([1, 2, 3])]
     assert counts == [(2, 2, 2), (1, 1, 1), (0, 0, 0)]
     assert {each.user_runs_today for each in await store.jobs.terms([1, 2, 3])} == {3}
-    await store.jobs.move_on([Move(number=1, next_due_at=NOW + 8, runs=1, day=TODAY + 1)])
+    await store.jobs.move_on([Move(number=1, user_id=1, next_due_at=NOW + 8, runs=1, day=TODAY + 1)])
     (first,) = await store.jobs.terms([1])
     assert (first.runs, first.runs_today, first.user_runs_today, first.next_due_at) == (3, 1, 1, NOW + 8)
 
@@ -207,7 +207,7 @@ async def test_moves_when_the_transaction_fails_are_undone(store: Store) -> None
     await due_jobs(store, (1, 2, NOW, JobStatus.SCHEDULED, False))
     with pytest.raises(LookupError):
         async with store.transaction() as queries:
-            await queries.jobs.move_on([Move(number=1, next_due_at=NOW + 60, runs=2, day=TODAY)])
+            await queries.jobs.move_on([Move(number=1, user_id=1, next_due_at=NOW + 60, runs=2, day=TODAY)])
             raise LookupError
     assert await store.jobs.next_due_at() == NOW
 
@@ -257,7 +257,7 @@ async def test_expired_jobs_when_listed_are_open_event_and_condition_jobs_by_num
     assert ids(await store.jobs.list_expired(NOW + 51, after=2, limit=9)) == [job_id(3)]
     assert ids(await store.jobs.list_expired(NOW + 50, after=0, limit=9)) == [job_id(3)]
     assert await store.jobs.list_expired(NOW + 40, after=0, limit=9) == ()
-    await store.jobs.count_fired([Fired(number=3, runs=1, day=TODAY)])
+    await store.jobs.count_fired([Fired(number=3, user_id=1, runs=1, day=TODAY)])
     assert ids(await store.jobs.list_expired(NOW + 51, after=0, limit=9)) == [job_id(2)]
 
 
@@ -267,7 +267,7 @@ async def test_finished_jobs_when_listed_have_run_once_and_nothing_is_open(store
     await put(store, event_body(2), next_due_at=None)
     await put(store, replace(time_body(3), recurring=False), next_due_at=None)
     await put(store, replace(condition_body(4), recurring=False), next_due_at=None)
-    await store.jobs.count_fired([Fired(number=number, runs=1, day=TODAY) for number in (1, 2, 3)])
+    await store.jobs.count_fired([Fired(number=number, user_id=1, runs=1, day=TODAY) for number in (1, 2, 3)])
     assert await store.jobs.list_finished(after=0, limit=9) == ()
     for number in (1, 2, 3):
         await store.jobs.count_run(job_id(number), RunChange.ENDED)
@@ -280,7 +280,7 @@ async def test_finished_jobs_when_listed_have_run_once_and_nothing_is_open(store
 
 async def test_a_run_that_failed_when_given_back_leaves_its_job_unfinished(store: Store) -> None:
     await put(store, replace(event_body(1), recurring=False), next_due_at=None)
-    await store.jobs.count_fired([Fired(number=1, runs=1, day=TODAY)])
+    await store.jobs.count_fired([Fired(number=1, user_id=1, runs=1, day=TODAY)])
     await store.jobs.count_run(job_id(1), RunChange.GIVEN_BACK)
     assert await store.jobs.list_finished(after=0, limit=9) == ()
     terms = await terms_of(store)
@@ -321,16 +321,20 @@ async def test_runs_when_counted_add_up_for_job_and_owner_and_begin_anew_each_da
     await stored_job(store, 2)
     await put(store, replace(time_body(3), owner=address(0xBB), mandate=None))
     await store.jobs.count_fired(
-        [Fired(number=2, runs=3, day=TODAY), Fired(number=1, runs=2, day=TODAY), Fired(number=3, runs=1, day=TODAY)]
+        [
+            Fired(number=2, user_id=1, runs=3, day=TODAY),
+            Fired(number=1, user_id=1, runs=2, day=TODAY),
+            Fired(number=3, user_id=2, runs=1, day=TODAY),
+        ]
     )
-    await store.jobs.count_fired([Fired(number=1, runs=1, day=TODAY), Fired(number=4711, runs=9, day=TODAY)])
+    await store.jobs.count_fired([Fired(number=1, user_id=1, runs=1, day=TODAY)])
     await store.jobs.count_fired([])
     first = await terms_of(store, 1)
     assert (first.runs, first.open_runs, first.runs_today, first.usage_day) == (3, 3, 3, TODAY)
     assert (first.user_runs_today, first.user_usage_day) == (6, TODAY)
     assert (await terms_of(store, 3)).user_runs_today == 1
     await store.jobs.record_charge(job_id(1), charged_at=NOW, cost_wei=5)
-    await store.jobs.count_fired([Fired(number=1, runs=1, day=TODAY + 1)])
+    await store.jobs.count_fired([Fired(number=1, user_id=1, runs=1, day=TODAY + 1)])
     first = await terms_of(store, 1)
     assert (first.runs, first.open_runs, first.runs_today, first.usage_day) == (4, 4, 1, TODAY + 1)
     assert (first.spent_today_wei, first.user_runs_today, first.user_usage_day) == (0, 1, TODAY + 1)
@@ -339,8 +343,8 @@ async def test_runs_when_counted_add_up_for_job_and_owner_and_begin_anew_each_da
 
 async def test_runs_when_a_clock_is_behind_at_midnight_count_into_the_new_day(store: Store) -> None:
     await stored_job(store)
-    await store.jobs.count_fired([Fired(number=1, runs=1, day=TODAY + 1)])
-    await store.jobs.count_fired([Fired(number=1, runs=1, day=TODAY)])
+    await store.jobs.count_fired([Fired(number=1, user_id=1, runs=1, day=TODAY + 1)])
+    await store.jobs.count_fired([Fired(number=1, user_id=1, runs=1, day=TODAY)])
     terms = await terms_of(store)
     assert (terms.runs_today, terms.usage_day) == (2, TODAY + 1)
     assert (terms.user_runs_today, terms.user_usage_day) == (2, TODAY + 1)
@@ -348,7 +352,7 @@ async def test_runs_when_a_clock_is_behind_at_midnight_count_into_the_new_day(st
 
 async def test_runs_when_they_end_are_open_no_more_and_never_below_none(store: Store) -> None:
     await stored_job(store)
-    await store.jobs.count_fired([Fired(number=1, runs=2, day=TODAY)])
+    await store.jobs.count_fired([Fired(number=1, user_id=1, runs=2, day=TODAY)])
     for _ in range(3):
         await store.jobs.count_run(job_id(1), RunChange.ENDED)
     terms = await terms_of(store)

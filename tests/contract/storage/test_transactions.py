@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from tests.contract.storage.nouns import NOW, OWNER, address, hash32, job, job_id, new_task, stored_job, stored_task
+from tests.contract.storage.nouns import NOW, OWNER, address, fired, hash32, job, job_id, stored_job, stored_task
 from triggerx.core.errors import InvalidInput, NotFound, RecoverableError
 from triggerx.core.keeper import Keeper
-from triggerx.core.task import TaskStatus
+from triggerx.core.ledger import Outcome
 from triggerx.ports.store import Store
 from triggerx.ports.store.journal import NewEvent
 
@@ -77,47 +77,47 @@ async def test_a_write_when_it_returned_is_seen_by_every_read_after_it(store: St
 
 async def test_many_rows_when_one_fails_are_none_and_the_store_goes_on(store: Store) -> None:
     await stored_job(store)
-    with pytest.raises(NotFound, match="add_task"):
-        await store.tasks.insert_many([new_task(1), new_task(2), new_task(3, of=404)])
-    assert await store.tasks.count_by_status(job_id(1)) == {}
-    await store.tasks.insert_many([new_task(1), new_task(2), new_task(1)])
-    assert await store.tasks.count_by_status(job_id(1)) == {TaskStatus.CREATED: 2}
-    await store.tasks.insert_many([])
+    with pytest.raises(NotFound, match="insert_entry"):
+        await store.ledger.add_many([fired(1), fired(2), fired(3, of=404)])
+    assert await store.ledger.count(job_id(1)) == {}
+    await store.ledger.add_many([fired(1), fired(2), fired(1)])
+    assert await store.ledger.count(job_id(1)) == {Outcome.FIRED: 2}
+    await store.ledger.add_many([])
 
 
 async def test_many_rows_when_one_fails_end_their_transaction(store: Store) -> None:
     await stored_job(store)
     with pytest.raises(RecoverableError, match="rolled back"):
         async with store.transaction() as queries:
-            await queries.tasks.insert(new_task(1))
+            await stored_task(queries)
             with pytest.raises(NotFound):
-                await queries.tasks.insert_many([new_task(2), new_task(3, of=404)])
-    assert await store.tasks.count_by_status(job_id(1)) == {}
+                await queries.ledger.add_many([fired(2), fired(3, of=404)])
+    assert await store.ledger.count(job_id(1)) == {}
 
 
 async def test_many_rows_when_written_are_seen_by_their_transaction_alone(store: Store) -> None:
     await stored_job(store)
     events = [NewEvent(kind="seen", subject=f"n:{number}", payload={"n": number}) for number in range(500)]
     async with store.transaction() as queries:
-        await queries.tasks.insert_many([new_task(number) for number in range(1, 4)])
+        await queries.ledger.add_many([fired(number) for number in range(1, 4)])
         await queries.events.append_many(events, now_ms=NOW)
-        assert await queries.tasks.count_by_status(job_id(1)) == {TaskStatus.CREATED: 3}
-        assert await store.tasks.count_by_status(job_id(1)) == {}
+        assert await queries.ledger.count(job_id(1)) == {Outcome.FIRED: 3}
+        assert await store.ledger.count(job_id(1)) == {}
     assert [event.subject for event in await store.events.after(0, limit=999)] == [each.subject for each in events]
 
 
 async def test_many_rows_when_written_beside_ones_own_transaction_are_refused(store: Store) -> None:
     async with store.transaction():
         with pytest.raises(RuntimeError, match="inside a transaction"):
-            await store.tasks.insert_many([new_task(1)])
+            await store.ledger.add_many([fired(1)])
 
 
 async def test_a_failing_write_when_committed_with_others_does_not_take_them_along(store: Store) -> None:
     await stored_job(store)
-    writes = [store.tasks.insert(new_task(number, of=1 if number % 2 else 404)) for number in range(40)]
+    writes = [store.ledger.add_many([fired(number, of=1 if number % 2 else 404)]) for number in range(40)]
     results = await asyncio.gather(*writes, return_exceptions=True)
     assert [isinstance(result, NotFound) for result in results] == [number % 2 == 0 for number in range(40)]
-    assert await store.tasks.count_by_status(job_id(1)) == {TaskStatus.CREATED: 20}
+    assert await store.ledger.count(job_id(1)) == {Outcome.FIRED: 20}
 
 
 async def test_a_failing_transaction_when_committed_with_others_does_not_take_them_along(store: Store) -> None:
@@ -140,7 +140,7 @@ async def test_a_transaction_when_a_query_in_it_failed_cannot_be_committed(store
         async with store.transaction() as queries:
             await queries.users.ensure(OWNER, now=NOW)
             with pytest.raises(NotFound):
-                await queries.tasks.insert(new_task())
+                await queries.ledger.add_many([fired()])
     assert await store.users.by_address(OWNER) is None
 
 

@@ -5,16 +5,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.fakes.firings import fire
 from tests.roles.scene import Node, Scene, open_scene, peer_of
 from tests.unit.core.sample import DUE, KEEPERS, NETWORK, job_body
 from triggerx.core.errors import RecoverableError
+from triggerx.core.evidence import TimeEvidence
 from triggerx.core.job import JobBody, TimeTrigger
 from triggerx.core.keeper import CheckIn
 from triggerx.core.messages import DECLINED, AssignTask, CheckedIn, Document, Heard, Reply, TaskAnswer
 from triggerx.core.task import Task
 from triggerx.evm.hub import Firing, task_key
 from triggerx.evm.types import Hash32
-from triggerx.ports.store.tasks import AssignmentStatus, NewTask
+from triggerx.ports.store.tasks import AssignmentStatus
 from triggerx_engine.dispatcher import Dispatcher
 
 POLL_S = 1.0
@@ -131,24 +133,9 @@ async def stage(
             await it.come_online(0, 1, 2, 3)
         if isinstance(body.trigger, TimeTrigger):
             await scene.store_job(engine, body)
-            assert await engine.store.tasks.insert(new_task(body)) is not None
+            await fire(engine.store, body.job_id, TimeEvidence(due=DUE))
         else:
             await scene.store_job(engine, body, next_due_at=None)
         by_address = {key.address: number for number, key in enumerate(KEEPERS)}
         it.ranks = tuple(by_address[operator.address] for operator in await scene.ranks(KEY))
         yield it
-
-
-def new_task(body: JobBody, due: int = DUE, *, priority: int = 2) -> NewTask:
-    """The task of a time job that fired at this second."""
-    return NewTask(
-        task_key=task_key(body.job_id, Firing.time(due)),
-        job_id=body.job_id,
-        task_definition_id=body.task_definition_id,
-        firing=Firing.time(due),
-        is_guarded=body.is_guarded,
-        evidence={"kind": "time", "due": due},
-        created_at=due,
-        fired_at_ms=due * 1000,
-        priority=priority,
-    )

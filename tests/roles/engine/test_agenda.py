@@ -5,15 +5,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tests.roles.engine.staging import new_task
+from tests.roles.engine.test_slots import another
 from tests.roles.scene import Node, open_scene
-from tests.unit.core.sample import DUE, job_body
+from tests.unit.core.sample import DUE
+from triggerx.core.admission import FIRES
+from triggerx.core.evidence import TimeEvidence
+from triggerx.core.ledger import new_entry
 from triggerx.core.task import TaskStatus
 from triggerx.evm.types import Hash32
 from triggerx.ports.store.tasks import Place, WorkableTask
 from triggerx_engine.agenda import READ_PAUSE_S, TASKS_PER_READ, Agenda
 
-BODY = job_body()
+BODIES = {priority: replace(another(priority), priority=priority) for priority in (1, 2, 3)}
 REST_S = 1.0
 FLOOD = 20_000
 
@@ -27,15 +30,19 @@ class Reads:
 
 @dataclass
 class Table:
-    """A store with one job, whose tasks are made by their due second."""
+    """A store with a job of each priority, whose tasks are made by their due second."""
 
     node: Node
     agenda: Agenda
     reads: Reads
 
     async def add(self, numbers: Sequence[int], *, priority: int = 2) -> list[Hash32]:
-        new = [new_task(BODY, DUE + 10 * number, priority=priority) for number in numbers]
-        await self.node.store.tasks.insert_many(new)
+        terms = await self.node.store.jobs.terms_of(BODIES[priority].job_id)
+        assert terms is not None
+        dues = (DUE + 10 * number for number in numbers)
+        new = [new_entry(terms, TimeEvidence(due=due), FIRES, now_ms=due * 1000) for due in dues]
+        await self.node.store.ledger.add_many(new)
+        await self.node.store.tasks.insert_fired(new)
         return [each.task_key for each in new]
 
     async def done(self, keys: Sequence[Hash32]) -> None:
@@ -51,7 +58,8 @@ class Table:
 async def table(tmp_path: Path) -> AsyncIterator[Table]:
     async with open_scene(tmp_path) as scene:
         node = await scene.engine()
-        await scene.store_job(node, BODY)
+        for body in BODIES.values():
+            await scene.store_job(node, body)
         reads = Reads()
         read = node.store.tasks.list_workable
 

@@ -50,7 +50,7 @@ TAMPERED: dict[str, tuple[str, str, set[Fault]]] = {
     "an event's entry is gone": (
         "event at once",
         "DELETE FROM ledger WHERE FIRST_FIRED",
-        {Fault.MISSING, Fault.TASK_UNEXPECTED},
+        {Fault.MISSING},
     ),
     "an entry of no log": ("event at once", ANOTHER_LOG, {Fault.UNEXPECTED}),
     "a log on the chain is withdrawn": (
@@ -76,7 +76,7 @@ TAMPERED: dict[str, tuple[str, str, set[Fault]]] = {
     "an edge has no entry": (
         "edge",
         "DELETE FROM ledger WHERE FIRST_FIRED",
-        {Fault.MISSING, Fault.TASK_UNEXPECTED},
+        {Fault.MISSING},
     ),
     "a cool-down fired": (
         "edge with hysteresis",
@@ -86,7 +86,7 @@ TAMPERED: dict[str, tuple[str, str, set[Fault]]] = {
     "a due second has no entry": (
         "time",
         "DELETE FROM ledger WHERE FIRST_FIRED",
-        {Fault.MISSING, Fault.TASK_UNEXPECTED},
+        {Fault.MISSING},
     ),
     "a due second is none": (
         "time",
@@ -111,12 +111,12 @@ TAMPERED: dict[str, tuple[str, str, set[Fault]]] = {
     ),
     "a task is gone": (
         "edge",
-        "DELETE FROM tasks WHERE task_key = (SELECT task_key FROM ledger WHERE FIRST_FIRED)",
+        "DELETE FROM tasks WHERE task_id = (SELECT entry_number FROM ledger WHERE FIRST_FIRED)",
         {Fault.TASK_MISSING},
     ),
     "a task is attested without an execution": (
         "time",
-        "UPDATE tasks SET status = 'attested' WHERE task_key = (SELECT task_key FROM ledger WHERE FIRST_FIRED)",
+        "UPDATE tasks SET status = 'attested' WHERE task_id = (SELECT entry_number FROM ledger WHERE FIRST_FIRED)",
         {Fault.EXECUTION_MISSING},
     ),
 }

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.firings import fire
 from tests.roles.engine.test_slots import another
 from tests.roles.scene import Node, Scene, open_scene, running
 from tests.unit.core.sample import BALANCE_ABOVE_100, CHAIN, DUE, PAID, job_body
@@ -15,10 +16,8 @@ from triggerx.core.job import Job, JobStatus, Trigger
 from triggerx.core.ledger import Outcome, Reason, Ruling
 from triggerx.core.task import TaskStatus
 from triggerx.events import JobChanged, TaskEnded
-from triggerx.evm.hub import Firing, task_key
 from triggerx.ports.chain import Cursor
 from triggerx.ports.store.jobs import Fired
-from triggerx.ports.store.tasks import NewTask
 from triggerx_engine.batch import Batch
 from triggerx_engine.completion import LOOK_PAUSE_S, SEEN_WITHIN_S, Completion
 
@@ -26,19 +25,7 @@ POLL_S = 1.0
 
 
 async def put_task(node: Node, job: Job, due: int, status: TaskStatus) -> None:
-    firing = Firing.time(due)
-    new = NewTask(
-        task_key=task_key(job.job_id, firing),
-        job_id=job.job_id,
-        task_definition_id=job.body.task_definition_id,
-        firing=firing,
-        is_guarded=True,
-        evidence={},
-        created_at=due,
-        fired_at_ms=due * 1000,
-    )
-    task = await node.store.tasks.insert(new)
-    assert task is not None
+    task = await fire(node.store, job.job_id, TimeEvidence(due=due))
     await node.store.tasks.save(replace(task, status=status, task_error="" if status == "attested" else f"it {status}"))
 
 
@@ -168,7 +155,7 @@ async def test_look_when_many_jobs_cannot_end_yet_then_their_tasks_are_not_read(
             await put_task(node, job, DUE, TaskStatus.ACKNOWLEDGED)
             terms = await node.store.jobs.terms_of(job.job_id)
             assert terms is not None
-            await node.store.jobs.count_fired([Fired(number=terms.number, runs=1, day=1)])
+            await node.store.jobs.count_fired([Fired(number=terms.number, user_id=terms.user_id, runs=1, day=1)])
         asked: list[str] = []
         session = type(node.store.tasks._session)  # type: ignore[attr-defined]  # every query goes through it
         fetch_all = session.fetch_all

@@ -5,15 +5,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tests.fakes.firings import fire
 from tests.roles.keeper.acts import announce, announcement, document_of, execute, number_of
 from tests.roles.scene import Node, Scene, open_scene, running
 from tests.unit.core.sample import DUE, OTHER_HASH
 from triggerx.core.document import TaskDocument, encode_document
+from triggerx.core.evidence import TimeEvidence
 from triggerx.core.task import SignedAssignment, Task, TaskStatus
 from triggerx.core.task_inputs import EngineAssigned
 from triggerx.events import TaskChanged
 from triggerx.moves import move_task
-from triggerx.ports.store.tasks import AssignmentStatus, NewTask
+from triggerx.ports.store.tasks import AssignmentStatus
 from triggerx_engine.progress import Progress
 
 WINDOW_S = 120
@@ -53,19 +55,8 @@ async def open_post(tmp_path: Path) -> AsyncIterator[Post]:
         engine = await scene.engine()
         job = await scene.store_job(engine)
         order = await scene.order()
-        new = NewTask(
-            task_key=order.assignment.task_key,
-            job_id=job.job_id,
-            task_definition_id=job.body.task_definition_id,
-            firing=order.firing,
-            is_guarded=True,
-            evidence={"kind": "time", "due": DUE},
-            created_at=DUE,
-            fired_at_ms=DUE * 1000,
-        )
         async with engine.store.transaction() as queries:
-            task = await queries.tasks.insert(new)
-            assert task is not None
+            task = await fire(queries, job.job_id, TimeEvidence(due=DUE))
             event = EngineAssigned(performer=order.assignment.performer, deadline_at=DUE + 20)
             await move_task(queries, task, event, attempts_max=3, now_ms=DUE * 1000)
             await queries.assignments.insert(order)

@@ -126,7 +126,7 @@ async def test_fire_due_when_it_is_killed_before_the_commit_then_nothing_is_lost
         with pytest.raises(RecoverableError, match="killed"):
             async with node.store.transaction() as queries:
                 (terms,) = await queries.jobs.claim_due(DUE, limit=10)
-                await queries.jobs.move_on([Move(number=terms.number, next_due_at=DUE + 10)])
+                await queries.jobs.move_on([Move(number=terms.number, user_id=terms.user_id, next_due_at=DUE + 10)])
                 raise RecoverableError("killed")
         assert await rows(node, job) == []
         await fire_at(scene, node, DUE)

@@ -6,18 +6,18 @@ from aiohttp import web
 
 from tests.fakes.chain import FakeChain
 from tests.fakes.clock import SeededChance
+from tests.fakes.firings import fire
 from tests.roles.librarian.desk import NOW, OWNER, STRANGER, job, open_desk
 from triggerx.core.errors import RecoverableError
-from triggerx.core.job import JobId, TaskDefinition
+from triggerx.core.evidence import TimeEvidence
+from triggerx.core.job import JobId
 from triggerx.core.keeper import CheckIn
 from triggerx.core.task import transition
 from triggerx.core.task_inputs import EngineAssigned
-from triggerx.evm.hub import Firing, task_key
 from triggerx.evm.types import Address, checksum
 from triggerx.http.auth import digest_of, issue_key
 from triggerx.http.routes import PUBLIC
 from triggerx.ports.store.accounts import Scope
-from triggerx.ports.store.tasks import NewTask
 from triggerx_librarian.api import routes
 
 KEEPER = Address(b"\x55" * 20)
@@ -144,20 +144,8 @@ async def test_tasks_when_there_is_one_then_every_list_shows_its_row(tmp_path: P
         desk.register(job())
         await desk.send("POST", "/api/jobs", body=job())
         keeper = await desk.store.keepers.ensure(KEEPER)
-        job_id, firing = JobId(int(str(job()["job_id"]))), Firing.time(NOW + 60)
-        task = await desk.store.tasks.insert(
-            NewTask(
-                task_key=task_key(job_id, firing),
-                job_id=job_id,
-                task_definition_id=TaskDefinition.TIME_STATIC,
-                firing=firing,
-                is_guarded=False,
-                evidence={},
-                created_at=NOW + 60,
-                fired_at_ms=(NOW + 60) * 1000 + 7,
-            )
-        )
-        assert task is not None
+        job_id = JobId(int(str(job()["job_id"])))
+        task = await fire(desk.store, job_id, TimeEvidence(due=NOW + 60), now_ms=(NOW + 60) * 1000 + 7)
         step = transition(task, EngineAssigned(performer=KEEPER, deadline_at=NOW + 90), attempts_max=3)
         await desk.store.tasks.save(step.state)
         _, rows = await desk.send("GET", f"/api/tasks/job/{job_id}")

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.firings import put_fired
 from tests.roles.librarian.desk import CHAIN, NOW, OWNER, Desk, condition_job, event_job, id_of, job, open_desk
 from triggerx.core.evidence import ConditionEvidence, EventEvidence, Evidence, TimeEvidence, firing_of
-from triggerx.core.job import ConditionTrigger, TaskDefinition
+from triggerx.core.job import ConditionTrigger
 from triggerx.core.ledger import NewEntry, Outcome, Reason
 from triggerx.core.task import SignedAssignment, TaskStatus, transition
 from triggerx.core.task_inputs import EngineAssigned
@@ -15,7 +16,7 @@ from triggerx.evm.hub import Assignment, task_key
 from triggerx.evm.keccak import Hash32
 from triggerx.evm.types import ZERO_HASH, Address, checksum, to_hex
 from triggerx.ports.store.ledger import Observation
-from triggerx.ports.store.tasks import AssignmentStatus, NewTask
+from triggerx.ports.store.tasks import AssignmentStatus
 from triggerx.triggers.sources import name_of, source_of
 
 KEEPER = Address(b"\x55" * 20)
@@ -108,21 +109,9 @@ async def test_why_when_a_reorg_removed_the_log_then_it_says_what_its_task_waits
     tmp_path: Path, status: TaskStatus, words: str
 ) -> None:
     async with open_desk(tmp_path) as desk:
-        job_id = await desk.taken_in(event_job())
+        await desk.taken_in(event_job())
         entry = await note(desk, event_job(), Outcome.FIRED, reason=Reason.REORGED, evidence=LOG)
-        task = await desk.store.tasks.insert(
-            NewTask(
-                task_key=entry.task_key,
-                job_id=job_id,
-                task_definition_id=TaskDefinition.EVENT_STATIC,
-                firing=entry.firing,
-                is_guarded=False,
-                evidence={},
-                created_at=DUE,
-                fired_at_ms=DUE * 1000,
-            )
-        )
-        assert task is not None
+        task = await put_fired(desk.store, entry)
         error = "a reorg removed its log" if status is TaskStatus.FAILED else ""
         await desk.store.tasks.save(replace(task, status=status, task_error=error))
         (found,) = [text for code, text in await why(desk, event_job(), DUE) if code == f"task.{status.value}"]
@@ -133,19 +122,7 @@ async def test_why_when_it_fired_then_every_attempt_is_told(tmp_path: Path) -> N
     async with open_desk(tmp_path) as desk:
         job_id = await desk.taken_in(job())
         entry = await note(desk, job(), Outcome.FIRED)
-        task = await desk.store.tasks.insert(
-            NewTask(
-                task_key=entry.task_key,
-                job_id=job_id,
-                task_definition_id=TaskDefinition.TIME_STATIC,
-                firing=entry.firing,
-                is_guarded=False,
-                evidence={},
-                created_at=DUE,
-                fired_at_ms=DUE * 1000,
-            )
-        )
-        assert task is not None
+        task = await put_fired(desk.store, entry)
         await desk.store.tasks.save(
             transition(task, EngineAssigned(performer=KEEPER, deadline_at=DUE + 20), attempts_max=3).state
         )

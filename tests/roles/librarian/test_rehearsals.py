@@ -128,6 +128,6 @@ async def test_check_when_a_task_is_open_then_the_call_is_not_to_change(tmp_path
         await desk.taken_in(job())
         terms = await desk.store.jobs.terms_of(id_of(job()))
         assert terms is not None
-        await desk.store.jobs.count_fired([Fired(number=terms.number, runs=1, day=1)])
+        await desk.store.jobs.count_fired([Fired(number=terms.number, user_id=terms.user_id, runs=1, day=1)])
         status, problem = await desk.send("POST", f"{UPDATE}/check", key="owner", body={"arguments": ["6"]})
         assert (status, problem["code"]) == (409, "occurrences-open")

@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.firings import fire
 from tests.roles.librarian.desk import CHAIN, HUB, NOW, OWNER, STRANGER, Desk, id_of, job, open_desk
-from triggerx.core.job import JobId, TaskDefinition
+from triggerx.core.evidence import TimeEvidence
+from triggerx.core.job import JobId
 from triggerx.core.task import RunChange, Task, TaskStatus, transition
 from triggerx.core.task_inputs import EngineAssigned, PeerRefused
 from triggerx.events import TaskChanged
 from triggerx.evm.contracts import TaskExecutionHub
-from triggerx.evm.hub import Firing, task_key
 from triggerx.evm.registry import pack_job_id
 from triggerx.evm.types import ZERO_HASH, Address, Wei, checksum, to_hex
 from triggerx.ports.store.jobs import Fired
 from triggerx.ports.store.registry import RegistryRecord
-from triggerx.ports.store.tasks import NewTask
 
 KEEPER = Address(b"\x55" * 20)
 SAFE = checksum(Address(b"\x66" * 20))
@@ -24,22 +24,11 @@ SAFE = checksum(Address(b"\x66" * 20))
 
 async def fired(desk: Desk, body: dict[str, object], due: int = NOW + 60) -> Task:
     """Let a job fire, and return its task."""
-    job_id, firing = id_of(body), Firing.time(due)
+    job_id = id_of(body)
     terms = await desk.store.jobs.terms_of(job_id)
     assert terms is not None
-    new = NewTask(
-        task_key=task_key(job_id, firing),
-        job_id=job_id,
-        task_definition_id=TaskDefinition.TIME_STATIC,
-        firing=firing,
-        is_guarded=True,
-        evidence={},
-        created_at=due,
-        fired_at_ms=due * 1000,
-    )
-    task = await desk.store.tasks.insert(new)
-    assert task is not None
-    await desk.store.jobs.count_fired([Fired(number=terms.number, runs=1, day=1)])
+    task = await fire(desk.store, job_id, TimeEvidence(due=due))
+    await desk.store.jobs.count_fired([Fired(number=terms.number, user_id=terms.user_id, runs=1, day=1)])
     return task
 
 

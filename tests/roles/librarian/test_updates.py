@@ -101,7 +101,7 @@ async def test_update_when_the_call_changes_then_nothing_may_be_on_its_way(tmp_p
         await desk.taken_in(job())
         terms = await desk.store.jobs.terms_of(id_of(job()))
         assert terms is not None
-        await desk.store.jobs.count_fired([Fired(number=terms.number, runs=1, day=1)])
+        await desk.store.jobs.count_fired([Fired(number=terms.number, user_id=terms.user_id, runs=1, day=1)])
         status, problem = await desk.send("PUT", UPDATE, key="owner", body={"arguments": ["6"]})
         assert (status, problem["code"]) == (409, "occurrences-open")
         assert "1 open tasks" in problem["detail"]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.firings import fire
 from tests.fakes.mining import log_of, mine_transaction, transaction
 from tests.roles.keeper.acts import FEE, document_of, execute
 from tests.roles.scene import HUB
@@ -11,12 +12,12 @@ from tests.roles.sentinel.center import submit
 from tests.roles.sentinel.post import GAS_REGISTRY, Post, open_post
 from tests.unit.core.sample import CHAIN, DUE, KEEPERS, NETWORK, TARGET, job_body
 from triggerx.core.document import encode_document
+from triggerx.core.evidence import TimeEvidence
 from triggerx.core.job import Job
 from triggerx.evm.contracts import TaskExecutionHub
 from triggerx.evm.keccak import keccak256
 from triggerx.evm.types import Address
 from triggerx.ports.chain import Log
-from triggerx.ports.store.tasks import NewTask
 from triggerx_sentinel.charges import ChargeLogs
 from triggerx_sentinel.deposit_logs import DepositLogs
 from triggerx_sentinel.follower import Several
@@ -68,17 +69,8 @@ async def test_run_when_the_job_is_of_another_network_then_nothing_is_noted(tmp_
 async def taken_on(post: Post) -> Job:
     """Store the job with its task, whose order went out."""
     job, order = await post.scene.store_job(post.node), await post.scene.order()
-    new = NewTask(
-        task_key=order.assignment.task_key,
-        job_id=job.job_id,
-        task_definition_id=job.body.task_definition_id,
-        firing=order.firing,
-        is_guarded=True,
-        evidence={"kind": "time", "due": DUE},
-        created_at=DUE,
-        fired_at_ms=DUE * 1000,
-    )
-    assert await post.node.store.tasks.insert(new) is not None
+    async with post.node.store.transaction() as queries:
+        await fire(queries, job.job_id, TimeEvidence(due=DUE))
     await post.node.store.assignments.insert(order)
     return job
 

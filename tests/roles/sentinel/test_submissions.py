@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.firings import fire
 from tests.fakes.mining import GAS_PRICE, GAS_USED, mine_transaction, transaction
 from tests.roles.keeper.acts import FEE, announcement, document_of, execute, key_of
 from tests.roles.scene import Node, Scene, open_scene, running
@@ -14,6 +15,7 @@ from tests.roles.sentinel.center import center_log, decision_log, submission_cal
 from tests.unit.core.sample import CENTER, DUE, KEEPERS, NETWORK, OWNER, job_body, with_mandate
 from triggerx.core.document import TaskDocument, encode_document, proof_of_task
 from triggerx.core.errors import RecoverableError
+from triggerx.core.evidence import TimeEvidence
 from triggerx.core.job import JobBody
 from triggerx.core.keeper import Keeper
 from triggerx.core.task import SignedAssignment, Task, TaskStatus
@@ -22,7 +24,6 @@ from triggerx.evm.contracts import AttestationCenter
 from triggerx.evm.keccak import keccak256
 from triggerx.evm.types import Address, Wei
 from triggerx.ports.store.journal import LoggedEvent
-from triggerx.ports.store.tasks import NewTask
 from triggerx_sentinel.follower import Follower
 from triggerx_sentinel.submissions import AttestationLogs
 
@@ -77,17 +78,7 @@ async def open_post(tmp_path: Path, body: JobBody | None = None) -> AsyncIterato
         node = await scene.engine()
         job = await scene.store_job(node, body)
         order = await scene.order(body)
-        new = NewTask(
-            task_key=order.assignment.task_key,
-            job_id=job.job_id,
-            task_definition_id=job.body.task_definition_id,
-            firing=order.firing,
-            is_guarded=True,
-            evidence={"kind": "time", "due": DUE},
-            created_at=DUE,
-            fired_at_ms=DUE * 1000,
-        )
-        assert await node.store.tasks.insert(new) is not None
+        await fire(node.store, job.job_id, TimeEvidence(due=DUE))
         await node.store.assignments.insert(order)
         document = document_of(order, await execute(scene, order, body=body), body=body)
         await node.services.content.put(encode_document(document))

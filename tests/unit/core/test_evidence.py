@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from triggerx.core.canonical import canonical_json
 from triggerx.core.errors import InvalidInput
 from triggerx.core.evidence import (
     COUNT_MAX,
@@ -16,6 +17,7 @@ from triggerx.core.evidence import (
     ManualEvidence,
     TimeEvidence,
     dump_evidence,
+    evidence_json,
     firing_of,
     moment_of,
     parse_evidence,
@@ -63,6 +65,11 @@ anything: st.SearchStrategy[Evidence] = st.one_of(
 @given(anything)
 def test_evidence_when_dumped_and_parsed_then_it_is_the_same(evidence: Evidence) -> None:
     assert parse_evidence(dump_evidence(evidence), firing_of(evidence)) == evidence
+
+
+@pytest.mark.parametrize("evidence", [TIME, EVENT, CONDITION, MANUAL])
+def test_evidence_when_written_as_text_then_it_is_the_canonical_one(evidence: Evidence) -> None:
+    assert evidence_json(evidence).encode() == canonical_json(dump_evidence(evidence))
 
 
 @pytest.mark.parametrize(

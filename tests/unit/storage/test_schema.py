@@ -15,8 +15,8 @@ def test_migrations_when_listed_are_numbered_without_a_gap_for_both_engines() ->
 def test_migrations_when_rendered_hold_no_token_and_no_word_of_the_other_engine() -> None:
     sqlite = "\n".join(migration.script for migration in migrations("sqlite"))
     postgres = "\n".join(migration.script for migration in migrations("postgres"))
-    assert not re.search(r"\{|BYTEA|FUNCTION", sqlite)
-    assert not re.search(r"\{|BLOB|AUTOINCREMENT", postgres)
+    assert not re.search(r"\{[a-z_]+\}|BYTEA|FUNCTION", sqlite)
+    assert not re.search(r"\{[a-z_]+\}|BLOB|AUTOINCREMENT", postgres)
     assert "CREATE FUNCTION add_decimal" in postgres
 
 

@@ -26,7 +26,11 @@ class Bench:
         )
         self.seen: list[str] = []
         self.connection.set_trace_callback(self.seen.append)
-        self.writer = Writer(self.connection)
+        self.commits = 0
+        self.writer = Writer(self.connection, after_commit=self.count)
+
+    def count(self) -> None:
+        self.commits += 1
 
     def stored(self) -> list[object]:
         """What another connection reads, so what was committed."""
@@ -64,6 +68,14 @@ async def test_writes_when_they_wait_together_share_a_commit(bench: Bench) -> No
     await asyncio.gather(turn.committed, *answers)
     assert bench.stored() == list(range(100))
     assert bench.seen.count("COMMIT") <= 2
+
+
+async def test_each_group_when_it_is_over_is_followed_by_the_call_that_was_asked_for(bench: Bench) -> None:
+    await bench.writer.write(INSERT, {"x": 1})
+    with pytest.raises(sqlite3.IntegrityError):
+        await bench.writer.write(INSERT, {"x": 1})
+    await bench.writer.close()
+    assert bench.commits == 2
 
 
 async def test_a_failing_statement_when_in_a_group_fails_alone(bench: Bench) -> None:

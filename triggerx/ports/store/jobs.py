@@ -21,9 +21,10 @@ class TriggerKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fired:
-    """How many runs of a job were let through at once, on this UTC day (days since 1970)."""
+    """How many runs of a job were let through at once, on this UTC day (days since 1970); `user_id` is its owner."""
 
     number: int
+    user_id: int
     runs: int
     day: int
 
@@ -39,9 +40,13 @@ class IdleJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """When a job is due next, None for never again, and how many of its runs were let through on this UTC day."""
+    """When a job is due next, None for never again, and how many of its runs were let through on this UTC day.
+
+    `user_id` is its owner, in whose count the runs are too.
+    """
 
     number: int
+    user_id: int
     next_due_at: int | None
     runs: int = 0
     day: int = 0

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from triggerx.core.canonical import Json
+from triggerx.core.ledger import NewEntry
 from triggerx.evm.types import Address, ChainId, Hash32
 from triggerx.ports.chain import Cursor, TransactionIntent, TransactionStatus
 
@@ -44,8 +45,15 @@ class EventLog(Protocol):
         """Whether there is an entry of this kind and subject, as far as this transaction can see."""
         ...
 
+    async def append_fired(self, entries: Sequence[NewEntry], *, now_ms: int) -> None:
+        """Add an entry `fired` for each firing: its job is the subject, `task_key` and `moment` are the payload."""
+        ...
+
     async def after(self, sequence: int, *, limit: int, subject: str | None = None) -> Sequence[LoggedEvent]:
-        """Return entries with a greater sequence, ascending, of one subject or all."""
+        """Return entries with a greater sequence, ascending, of one subject or all.
+
+        A job's firings, which are in the ledger, are left out of its own entries.
+        """
         ...
 
 

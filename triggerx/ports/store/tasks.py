@@ -1,31 +1,14 @@
 """Tasks and their assignments in the store, as the engine's side keeps them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from triggerx.core.canonical import Json
-from triggerx.core.job import JobId, TaskDefinition
+from triggerx.core.job import JobId
+from triggerx.core.ledger import NewEntry
 from triggerx.core.task import SignedAssignment, Task, TaskId, TaskStatus
-from triggerx.evm.hub import Firing
 from triggerx.evm.types import Address, Hash32
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewTask:
-    """A firing that is to become a task; `evidence` is what the trigger was seen to be."""
-
-    task_key: Hash32
-    job_id: JobId
-    task_definition_id: TaskDefinition
-    firing: Firing
-    is_guarded: bool
-    evidence: Mapping[str, Json]
-    created_at: int
-    fired_at_ms: int
-    priority: int = 2
-    """The job's, 1 high to 3 low."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -82,21 +65,21 @@ class AssignmentRow:
 
 
 class Tasks(Protocol):
-    """The task table: one row a task key, ever."""
+    """The task table: one row for each entry of the ledger that fired, under the entry's number."""
 
-    async def insert(self, new: NewTask) -> Task | None:
-        """Add the task and return it; None when its key exists already (nothing is changed then).
+    async def insert_fired(self, entries: Sequence[NewEntry]) -> None:
+        """Make the tasks of these occurrences, which are in the ledger by their keys; those that have one keep it.
 
-        Raises `NotFound` when its job is not stored.
+        The evidence is the one given here; everything else is the ledger's and the job's: a task fired when its entry
+        was decided about. Without an entry that is FIRED none is made.
         """
         ...
 
-    async def insert_many(self, new: Sequence[NewTask]) -> None:
-        """Add tasks; those whose key exists are left as they are. Raises `NotFound` when a job is not stored."""
-        ...
-
     async def save(self, task: Task) -> None:
-        """Write every column of a task that exists; raises `NotFound`. A performer not seen before becomes a keeper."""
+        """Write what may change of a task that exists: not its job, firing and key, nor what it was created with.
+
+        Raises `NotFound`. A performer not seen before becomes a keeper.
+        """
         ...
 
     async def get(self, task_id: TaskId) -> Task | None:
@@ -158,7 +141,7 @@ class Assignments(Protocol):
     """The orders an engine signed: one row a task key and attempt."""
 
     async def insert(self, signed: SignedAssignment) -> None:
-        """Add an order as SENT, before it is sent; idempotent by key and attempt. Without its task: `NotFound`."""
+        """Add an order as SENT, before it is sent; idempotent by key and attempt. Not in the ledger: `NotFound`."""
         ...
 
     async def set_status(self, task_key: Hash32, attempt: int, status: AssignmentStatus, reason: str = "") -> None:

@@ -162,8 +162,7 @@ class JobQueries:
                 for move in sorted(moves, key=_number)
             ]
             await session.execute_many("move_job_on", rows)
-            fired = [Fired(number=move.number, runs=move.runs, day=move.day) for move in moves if move.runs]
-            await _count_users(session, fired)
+            await _count_users(session, moves)
 
     async def count_fired(self, fired: Sequence[Fired]) -> None:
         """Add runs that were let through; rows are taken in one order, so that no two counts wait for each other."""
@@ -237,15 +236,11 @@ def _number(one: Move | Fired) -> int:
     return one.number
 
 
-async def _count_users(session: Session, fired: Sequence[Fired]) -> None:
-    """Add the runs of many jobs to their owners' counts."""
-    if not fired:
-        return
-    rows = await session.fetch_all("users_of_jobs", numbers=_listed([one.number for one in fired]))
-    user_ids = {row.integer("job_number"): row.integer("user_id") for row in rows}
+async def _count_users(session: Session, fired: Sequence[Move | Fired]) -> None:
+    """Add the runs of many jobs to their owners' counts; owners are taken in one order too."""
     runs: Counter[tuple[int, int]] = Counter()
     for one in fired:
-        if one.number in user_ids:
-            runs[user_ids[one.number], one.day] += one.runs
+        if one.runs:
+            runs[one.user_id, one.day] += one.runs
     users = [{"user_id": user_id, "day": day, "runs": count} for (user_id, day), count in sorted(runs.items())]
     await session.execute_many("count_users_runs", users)

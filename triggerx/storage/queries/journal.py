@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from triggerx.core.canonical import Json, canonical_json
 from triggerx.core.errors import NotFound
+from triggerx.core.ledger import NewEntry
 from triggerx.evm.types import Address, ChainId, Hash32, Wei
 from triggerx.ports.chain import Cursor, TransactionIntent, TransactionStatus
 from triggerx.ports.store.journal import LoggedEvent, NewEvent, Quarantined, SentTransaction, SignedBytes
@@ -43,6 +44,18 @@ class EventQueries:
     async def has(self, kind: str, subject: str) -> bool:
         """Whether there is such an entry."""
         return await self._session.fetch_one("event_of_subject", kind=kind, subject=subject) is not None
+
+    async def append_fired(self, entries: Sequence[NewEntry], *, now_ms: int) -> None:
+        """Add the entries of firings; their text is put together here, as canonical JSON would be, by the thousand."""
+        rows: list[dict[str, Value]] = [
+            {
+                "subject": f"job:{entry.job_id}",
+                "payload": f'{{"moment":{entry.moment},"task_key":"0x{entry.task_key.hex()}"}}',
+                "now_ms": now_ms,
+            }
+            for entry in entries
+        ]
+        await self._session.execute_many("add_fired_event", rows)
 
     async def after(self, sequence: int, *, limit: int, subject: str | None = None) -> Sequence[LoggedEvent]:
         """Return entries with a greater sequence, ascending."""

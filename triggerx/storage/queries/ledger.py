@@ -9,7 +9,7 @@ from typing import Final
 
 from triggerx.core.canonical import canonical_json
 from triggerx.core.errors import InvalidInput, NotFound, UnrecoverableError
-from triggerx.core.evidence import EventEvidence, Evidence, dump_evidence, parse_evidence
+from triggerx.core.evidence import EventEvidence, Evidence, evidence_json, parse_evidence
 from triggerx.core.job import JobId
 from triggerx.core.ledger import Decision, EntryNumber, LedgerEntry, LogEntries, NewEntry, Outcome, Reason, Ruling
 from triggerx.evm.hub import Firing, FiringKind
@@ -218,7 +218,7 @@ def _standing(entry: NewEntry) -> dict[str, Value]:
         "outcome": entry.outcome.value,
         "reason": entry.reason.value,
         "detail": entry.detail,
-        "evidence": canonical_json(dump_evidence(evidence)).decode() if event is None else "",
+        "evidence": evidence_json(evidence) if event is None else "",
         "ready_block": entry.ready_block,
         "block_number": None if event is None else event.block_number,
         "block_hash": None if event is None else event.block_hash,

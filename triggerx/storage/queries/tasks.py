@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from triggerx.core.assignment_json import dump_assignment, parse_assignment
 from triggerx.core.canonical import canonical_json
 from triggerx.core.errors import NotFound
+from triggerx.core.evidence import evidence_json
 from triggerx.core.job import JobId, TaskDefinition
+from triggerx.core.ledger import NewEntry
 from triggerx.core.task import FINAL, SignedAssignment, Task, TaskId, TaskStatus
 from triggerx.evm.hub import Firing
 from triggerx.evm.types import Address, ChainId, Hash32, Wei, to_hex
-from triggerx.ports.store.tasks import AssignmentRow, AssignmentStatus, NewTask, PerformerLoad, Place, WorkableTask
+from triggerx.ports.store.tasks import AssignmentRow, AssignmentStatus, PerformerLoad, Place, WorkableTask
 from triggerx.storage.session import Row, Session, Value
 
 
@@ -21,29 +23,13 @@ class TaskQueries:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    async def insert(self, new: NewTask) -> Task | None:
-        """Add the task and return it; see `ports.store.Tasks`."""
-        row = await self._session.fetch_one("insert_task", **_new_columns(new))
-        if row is None:
-            return None
-        return Task(
-            task_id=TaskId(row.integer("task_id")),
-            task_key=new.task_key,
-            job_id=new.job_id,
-            task_definition_id=new.task_definition_id,
-            created_at=new.created_at,
-            firing=new.firing,
-            is_guarded=new.is_guarded,
-            evidence=new.evidence,
-            fired_at_ms=new.fired_at_ms,
-        )
-
-    async def insert_many(self, new: Sequence[NewTask]) -> None:
-        """Add tasks; those whose key exists are left as they are."""
-        await self._session.execute_many("add_task", [_new_columns(each) for each in new])
+    async def insert_fired(self, entries: Sequence[NewEntry]) -> None:
+        """Make the tasks of these occurrences; see `ports.store.Tasks`."""
+        firings = [entry.task_key.hex() + evidence_json(entry.evidence) for entry in entries]
+        await self._session.execute("add_fired_tasks", firings=canonical_json(firings).decode())
 
     async def save(self, task: Task) -> None:
-        """Write every column of a task that exists."""
+        """Write what may change of a task that exists."""
         async with self._session.atomic() as session:
             columns = _columns(task)
             row = await session.fetch_one("save_task", **columns)
@@ -176,21 +162,6 @@ class AssignmentQueries:
         )
 
 
-def _new_columns(new: NewTask) -> dict[str, Value]:
-    return {
-        "task_key": new.task_key,
-        "job_id": str(new.job_id),
-        "task_definition_id": int(new.task_definition_id),
-        "created_at": new.created_at,
-        **firing_columns(new.firing),
-        "evidence": canonical_json(new.evidence).decode(),
-        "is_guarded": new.is_guarded,
-        "status": TaskStatus.CREATED.value,
-        "fired_at_ms": new.fired_at_ms,
-        "priority": new.priority,
-    }
-
-
 def firing_columns(firing: Firing) -> dict[str, Value]:
     """A firing's columns, the same wherever one is stored."""
     return {
@@ -214,11 +185,7 @@ def firing_of(row: Row) -> Firing:
 def _columns(task: Task) -> dict[str, Value]:
     return {
         "task_id": task.task_id,
-        "task_key": task.task_key,
         "task_number": task.task_number,
-        "job_id": str(task.job_id),
-        "task_definition_id": int(task.task_definition_id),
-        "created_at": task.created_at,
         "task_cost": None if task.task_cost is None else str(task.task_cost),
         "execution_timestamp": task.execution_timestamp,
         "execution_tx_hash": task.execution_tx_hash,
@@ -230,14 +197,11 @@ def _columns(task: Task) -> dict[str, Value]:
         "ta_signature": task.ta_signature,
         "task_submission_tx_hash": task.task_submission_tx_hash,
         "is_successful": task.is_successful,
-        **firing_columns(task.firing),
         "evidence": canonical_json(task.evidence).decode(),
-        "is_guarded": task.is_guarded,
         "status": task.status.value,
         "attempt": task.attempt,
         "task_error": task.task_error,
         "deadline_at": task.deadline_at,
-        "fired_at_ms": task.fired_at_ms,
         "executed_at_ms": task.executed_at_ms,
         "attested_at_ms": task.attested_at_ms,
     }

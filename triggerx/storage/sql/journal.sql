@@ -11,7 +11,11 @@ RETURNING sequence
 INSERT INTO event_log (kind, subject, payload, recorded_at_ms) VALUES (:kind, :subject, :payload, :now_ms)
 
 -- name: event_of_subject
-SELECT sequence FROM event_log WHERE subject = :subject AND kind = :kind ORDER BY sequence LIMIT 1
+SELECT sequence FROM event_log WHERE subject = :subject AND kind = :kind AND kind <> 'fired' ORDER BY sequence LIMIT 1
+
+-- name: add_fired_event
+-- gate: SELECT pg_advisory_xact_lock_shared({event_log_lock})
+INSERT INTO event_log (kind, subject, payload, recorded_at_ms) VALUES ('fired', :subject, :payload, :now_ms)
 
 -- name: events_after
 -- gate: SELECT pg_advisory_xact_lock({event_log_lock})
@@ -19,7 +23,8 @@ SELECT * FROM event_log WHERE sequence > :sequence ORDER BY sequence LIMIT :limi
 
 -- name: events_of_subject_after
 -- gate: SELECT pg_advisory_xact_lock({event_log_lock})
-SELECT * FROM event_log WHERE subject = :subject AND sequence > :sequence ORDER BY sequence LIMIT :limit
+SELECT * FROM event_log WHERE subject = :subject AND kind <> 'fired' AND sequence > :sequence
+ORDER BY sequence LIMIT :limit
 
 -- name: get_cursor
 -- lock: c

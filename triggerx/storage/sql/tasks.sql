@@ -1,42 +1,41 @@
 -- fragment: task
 SELECT
-    t.*,
+    t.*, l.task_key, l.firing_kind, l.firing_index, l.firing_chain_id, l.firing_tx_hash, j.job_id,
     p.keeper_address AS task_performer,
     (
         SELECT {string_agg}(CAST(a.place AS TEXT) || ':' || CAST(a.operator_id AS TEXT), ',')
         FROM task_attesters a WHERE a.task_id = t.task_id
     ) AS task_attester_ids
-FROM tasks t LEFT JOIN keepers p ON p.keeper_id = t.task_performer_id
+FROM tasks t
+JOIN ledger l ON l.entry_number = t.task_id
+JOIN jobs j ON j.job_number = t.job_number
+LEFT JOIN keepers p ON p.keeper_id = t.task_performer_id
 
--- fragment: new_task
+-- What is listed is a key's 64 digits, followed by the evidence.
+
+-- name: add_fired_tasks
 INSERT INTO tasks (
-    task_key, job_id, task_definition_id, created_at, firing_kind, firing_index, firing_chain_id, firing_tx_hash,
-    evidence, is_guarded, status, attempt, task_error, fired_at_ms, priority
-) VALUES (
-    :task_key, :job_id, :task_definition_id, :created_at, :firing_kind, :firing_index, :firing_chain_id,
-    :firing_tx_hash, :evidence, :is_guarded, :status, 0, '', :fired_at_ms, :priority
+    task_id, job_number, task_definition_id, created_at, evidence, is_guarded, priority, status, attempt, task_error,
+    fired_at_ms
 )
-ON CONFLICT (task_key) DO NOTHING
-
--- name: insert_task
-{new_task}
-RETURNING task_id
-
--- name: add_task
-{new_task}
+SELECT
+    l.entry_number, l.job_number, j.task_definition_id, l.decided_at_ms / 1000, substr(listed.value, 65),
+    j.mandate_expiry IS NOT NULL, j.priority, 'created', 0, '', l.decided_at_ms
+FROM {each}(:firings) AS listed
+JOIN ledger l ON l.task_key = from_hex(substr(listed.value, 1, 64))
+JOIN jobs j ON j.job_number = l.job_number
+WHERE l.outcome = 'fired'
+ON CONFLICT (task_id) DO NOTHING
 
 -- name: save_task
 UPDATE tasks SET
-    task_key = :task_key, task_number = :task_number, job_id = :job_id, task_definition_id = :task_definition_id,
-    created_at = :created_at, task_cost = :task_cost, execution_timestamp = :execution_timestamp,
+    task_number = :task_number, task_cost = :task_cost, execution_timestamp = :execution_timestamp,
     execution_tx_hash = :execution_tx_hash,
     task_performer_id = (SELECT k.keeper_id FROM keepers k WHERE k.keeper_address = :task_performer),
     proof_of_task = :proof_of_task, action_data_cid = :action_data_cid, is_approved = :is_approved,
     tp_signature = :tp_signature, ta_signature = :ta_signature, task_submission_tx_hash = :task_submission_tx_hash,
-    is_successful = :is_successful, firing_kind = :firing_kind, firing_index = :firing_index,
-    firing_chain_id = :firing_chain_id, firing_tx_hash = :firing_tx_hash, evidence = :evidence,
-    is_guarded = :is_guarded, status = :status, attempt = :attempt, task_error = :task_error,
-    deadline_at = :deadline_at, fired_at_ms = :fired_at_ms, executed_at_ms = :executed_at_ms,
+    is_successful = :is_successful, evidence = :evidence, status = :status, attempt = :attempt,
+    task_error = :task_error, deadline_at = :deadline_at, executed_at_ms = :executed_at_ms,
     attested_at_ms = :attested_at_ms
 WHERE task_id = :task_id
 RETURNING task_performer_id
@@ -56,25 +55,26 @@ INSERT INTO task_attesters (task_id, place, operator_id) VALUES (:task_id, :plac
 
 -- name: task_by_key
 -- lock: t
-{task} WHERE t.task_key = :task_key
+{task} WHERE l.task_key = :task_key
 
 -- name: task_by_cid
 -- lock: t
 {task} WHERE t.action_data_cid = :cid ORDER BY t.task_id LIMIT 1
 
 -- name: tasks_of_job
-{task} WHERE t.job_id = :job_id ORDER BY t.task_id
+{task} WHERE j.job_id = :job_id ORDER BY t.task_id
 
 -- name: count_tasks_of_job
-SELECT t.status, COUNT(*) AS tasks FROM tasks t WHERE t.job_id = :job_id GROUP BY t.status
+SELECT t.status, COUNT(*) AS tasks FROM tasks t JOIN jobs j ON j.job_number = t.job_number
+WHERE j.job_id = :job_id
+GROUP BY t.status
 
 -- name: last_dead_task_of_job
 -- lock: t
-{task} WHERE t.job_id = :job_id AND t.status IN ('failed', 'rejected', 'unknown') ORDER BY t.task_id DESC LIMIT 1
+{task} WHERE j.job_id = :job_id AND t.status IN ('failed', 'rejected', 'unknown') ORDER BY t.task_id DESC LIMIT 1
 
 -- name: tasks_of_owner
-{task} JOIN jobs j ON j.job_id = t.job_id
-WHERE j.owner = :owner ORDER BY t.task_id DESC LIMIT :limit
+{task} WHERE j.owner = :owner ORDER BY t.task_id DESC LIMIT :limit
 
 -- name: recent_tasks
 {task} ORDER BY t.task_id DESC LIMIT :limit
@@ -87,10 +87,10 @@ UNION ALL
 {task} WHERE t.status IN ('acknowledged', 'performed')
 
 -- name: workable_tasks
-SELECT t.priority, t.task_id, t.task_key FROM tasks t
+SELECT t.priority AS priority, t.task_id AS task_id, l.task_key FROM tasks t JOIN ledger l ON l.entry_number = t.task_id
 WHERE t.status IN ('created', 'assigned') AND (t.priority, t.task_id) > (:priority, :task_id)
 UNION ALL
-SELECT t.priority, t.task_id, t.task_key FROM tasks t
+SELECT t.priority AS priority, t.task_id AS task_id, l.task_key FROM tasks t JOIN ledger l ON l.entry_number = t.task_id
 WHERE t.status IN ('acknowledged', 'performed') AND t.deadline_at <= :now
     AND (t.priority, t.task_id) > (:priority, :task_id)
 ORDER BY priority, task_id LIMIT :limit
@@ -99,8 +99,7 @@ ORDER BY priority, task_id LIMIT :limit
 {task} WHERE t.status IN ('failed', 'rejected', 'unknown') ORDER BY t.task_id DESC LIMIT :limit
 
 -- name: dead_tasks_of_owner
-{task} JOIN jobs j ON j.job_id = t.job_id
-WHERE j.owner = :owner AND t.status IN ('failed', 'rejected', 'unknown')
+{task} WHERE j.owner = :owner AND t.status IN ('failed', 'rejected', 'unknown')
 ORDER BY t.task_id DESC LIMIT :limit
 
 -- name: count_tasks_of_performers

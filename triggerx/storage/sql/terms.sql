@@ -60,12 +60,6 @@ WHERE job_number = :number
 -- name: count_due_jobs
 SELECT j.next_due_at FROM jobs j WHERE j.next_due_at IS NOT NULL AND j.next_due_at <= :until LIMIT :limit
 
--- name: users_of_jobs
-SELECT j.job_number, j.user_id FROM jobs j
-WHERE j.job_number IN (SELECT CAST(listed.value AS BIGINT) FROM {each}(:numbers) AS listed)
-
--- A clock that is behind at midnight counts into the day that has begun.
-
 -- name: count_fired_runs
 UPDATE jobs SET
     {counted_runs}
