@@ -24,6 +24,7 @@ from triggerx.chains.heads import POLL_INTERVAL_S
 from triggerx.chains.multicall import VIEWS_MAX
 from triggerx.chains.reads import Reads
 from triggerx.chains.rpc import RpcClient
+from triggerx.core.followers import chain_follower
 from triggerx.core.job import ConditionTrigger, EventFilter, EventTrigger
 from triggerx.evm.types import Address, to_hex
 from triggerx.role import Services
@@ -41,6 +42,7 @@ ECHO: Final = bytes.fromhex("60043560005260206000f3")  # returns its first argum
 ECHO_INIT: Final = bytes.fromhex(f"60{len(ECHO):02x}8060093d393df3") + ECHO
 WITHIN_S: Final = 60.0
 LOOK_S: Final = 0.01
+FOLLOWER: Final = chain_follower(CHAIN)
 LOOKS_A_POLL: Final = 200  # a block is stored long before the head is looked at again
 REST_S: Final = 0.1  # by when the loops wait for time again
 
@@ -110,6 +112,9 @@ async def methods_a_block(folder: Path, jobs: Jobs) -> list[Counter[str]]:
         polls = Polls(services, values, source_poll_s=POLL_S, script_poll_s=POLL_S)
         watcher = ChainWatcher(services, queue, views, chain_id=CHAIN, poll_s=POLL_S)
         await stack.enter_async_context(beside(polls.run(), watcher.run()))
+        async with asyncio.timeout(WITHIN_S):
+            while not await services.store.blocks.window(FOLLOWER):  # noqa: ASYNC110  it is on the disk
+                await asyncio.sleep(LOOK_S)  # a block from before its beginning would be none to follow
         await _next(emitter, stranger, services, clock)  # the first block costs what the start costs
         counted: list[Counter[str]] = []
         for _ in range(BLOCKS):
@@ -136,7 +141,7 @@ async def _next(emitter: Emitter, stranger: Address, services: Services, clock: 
 
 
 async def _is_stored(services: Services, number: int) -> bool:
-    window = await services.store.blocks.window(f"engine.chain.{CHAIN}")
+    window = await services.store.blocks.window(FOLLOWER)
     cursor = await services.store.cursors.get(f"engine.views.{CHAIN}")
     return bool(window) and window[-1].number == number and cursor is not None and cursor.number == number - 1
 

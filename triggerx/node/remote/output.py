@@ -107,7 +107,7 @@ def _cell(value: object) -> str:
         case str():
             text = value
         case Decimal():
-            text = f"{value.normalize():f}"
+            text = f"{value:f}" if value else "0"
         case int() | float():
             text = str(value)
         case list() if all(isinstance(each, str | int) for each in value):
