@@ -1,4 +1,4 @@
-"""Lean JSON-RPC client: calls of one loop tick travel together, answers are decoded into types, endpoints take turns.
+"""Lean JSON-RPC client: calls of one loop tick travel together, equal ones as one; endpoints take turns.
 
 Rule: every call ends in a typed answer, in the node's refusal (`NodeRefusal`), or, before its deadline, in an
 `EndpointsFailed` that names method and endpoints. Endpoints are named by host alone: their paths hold API keys.
@@ -95,20 +95,28 @@ class Question(Generic[T]):
 
 @dataclass(slots=True, eq=False)
 class _Call(Generic[T]):
-    """A question that waits; `tried` says why endpoints failed it."""
+    """A question that waits, with its parameters as JSON; `tried` says why endpoints failed it.
+
+    `askers` counts those who asked it in the same tick and still wait: it is given up with the last of them.
+    """
 
     question: Question[T]
+    params: bytes
     answer: asyncio.Future[T]
     tried: list[str]
+    askers: int = 0
 
     @property
     def method(self) -> str:
         return self.question.method
 
+    def failure(self, why: str, chain_id: int) -> EndpointsFailed:
+        tried = "; ".join(self.tried) or "no endpoint answered yet"
+        return EndpointsFailed(f"{why} ({tried}): check the endpoints of chain {chain_id}")
+
     def give_up(self, why: str, chain_id: int) -> None:
         if not self.answer.done():
-            tried = "; ".join(self.tried) or "no endpoint answered yet"
-            self.answer.set_exception(EndpointsFailed(f"{why} ({tried}): check the endpoints of chain {chain_id}"))
+            self.answer.set_exception(self.failure(why, chain_id))
         self.answer.exception()  # marks it as seen, should the asker be gone
 
 
@@ -131,7 +139,7 @@ class RpcClient:
         self.http_requests = 0
         self.endpoints = Endpoints(urls, log)
         self._attempt_timeout_s = attempt_timeout_s
-        self._waiting: dict[Endpoint | _Order, list[_Call[Any]]] = {}
+        self._waiting: dict[Endpoint | _Order, dict[tuple[str, bytes, int], _Call[Any]]] = {}
         self._open_calls: set[_Call[Any]] = set()
         self._batches: set[asyncio.Task[None]] = set()
         self._group = asyncio.TaskGroup()
@@ -189,20 +197,37 @@ class RpcClient:
             return []
         if self._session is None:
             return [EndpointsFailed(f"{one.method}: the client is closed") for one in questions]
-        calls = [_Call(one, asyncio.get_running_loop().create_future(), []) for one in questions]
-        if not self._waiting:
-            asyncio.get_running_loop().call_soon(self._flush)
-        self._waiting.setdefault(at or (_Order.OTHERS_FIRST if elsewhere else _Order.IN_TURN), []).extend(calls)
-        self._open_calls.update(calls)
-        self.calls_by_method.update(one.method for one in questions)
+        asked = at or (_Order.OTHERS_FIRST if elsewhere else _Order.IN_TURN)
+        calls = [self._called(one, asked) for one in questions]
         limit_s = self.timeout_s if timeout_s is None else timeout_s
+        reasons = [f"{one.method}: no answer within {limit_s:g} s" for one in questions]
         try:
             await asyncio.wait([call.answer for call in calls], timeout=limit_s)
         finally:
-            self._open_calls.difference_update(calls)
-            for call in calls:
-                call.give_up(f"{call.method}: no answer within {limit_s:g} s", self.chain_id)
-        return [call.answer.exception() or call.answer.result() for call in calls]
+            for call, why in zip(calls, reasons, strict=True):
+                call.askers -= 1
+                if call.askers == 0:
+                    self._open_calls.discard(call)
+                    call.give_up(why, self.chain_id)
+        return [
+            call.answer.exception() or call.answer.result() if call.answer.done() else call.failure(why, self.chain_id)
+            for call, why in zip(calls, reasons, strict=True)
+        ]
+
+    def _called(self, question: Question[Any], asked: Endpoint | _Order) -> _Call[Any]:
+        """The call of a question: the one that waits already where it is the same."""
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._flush)
+        waiting = self._waiting.setdefault(asked, {})
+        params = msgspec.json.encode(question.params)
+        key = (question.method, params, id(question.decoder))
+        call = waiting.get(key)
+        if call is None:
+            call = waiting[key] = _Call(question, params, asyncio.get_running_loop().create_future(), [])
+            self._open_calls.add(call)
+            self.calls_by_method[question.method] += 1
+        call.askers += 1
+        return call
 
     def distrust(self, reason: str, endpoint: Endpoint | None = None) -> None:
         """Prefer others for a while to this endpoint (or the current one): its answers contradict what is known."""
@@ -219,7 +244,8 @@ class RpcClient:
 
     def _flush(self) -> None:
         waiting_by_order, self._waiting = self._waiting, {}
-        for asked, waiting in waiting_by_order.items():
+        for asked, waiting_by_key in waiting_by_order.items():
+            waiting = list(waiting_by_key.values())
             endpoints = self._endpoints_for(asked)
             last_limit_s = self._attempt_timeout_s if isinstance(asked, Endpoint) else self.timeout_s
             for start in range(0, len(waiting), BATCH_MAX):
@@ -249,8 +275,8 @@ class RpcClient:
             call.give_up(f"{call.method}: every endpoint failed", self.chain_id)
 
     async def _attempt(self, endpoint: Endpoint, calls: list[_Call[Any]]) -> None:
-        requests = [
-            {"jsonrpc": "2.0", "id": number, "method": call.method, "params": call.question.params}
+        requests: list[dict[str, Any]] = [
+            {"jsonrpc": "2.0", "id": number, "method": call.method, "params": msgspec.Raw(call.params)}
             for number, call in enumerate(calls, start=CHAIN_ID_CALL + 1)
         ]
         is_verified = endpoint.is_verified  # another call may take that from it before this one is answered
