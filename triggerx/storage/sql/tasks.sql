@@ -25,7 +25,7 @@ RETURNING task_id
 -- name: add_task
 {new_task}
 
--- name: save_task
+-- fragment: saved_task
 UPDATE tasks SET
     task_key = :task_key, task_number = :task_number, job_id = :job_id, task_definition_id = :task_definition_id,
     created_at = :created_at, task_cost = :task_cost, execution_timestamp = :execution_timestamp,
@@ -39,7 +39,13 @@ UPDATE tasks SET
     deadline_at = :deadline_at, fired_at_ms = :fired_at_ms, executed_at_ms = :executed_at_ms,
     attested_at_ms = :attested_at_ms
 WHERE task_id = :task_id
+
+-- name: save_task
+{saved_task}
 RETURNING task_performer_id
+
+-- name: save_tasks
+{saved_task}
 
 -- name: task_attesters
 SELECT operator_id FROM task_attesters WHERE task_id = :task_id ORDER BY place
@@ -57,6 +63,11 @@ INSERT INTO task_attesters (task_id, place, operator_id) VALUES (:task_id, :plac
 -- name: task_by_key
 -- lock: t
 {task} WHERE t.task_key = :task_key
+
+-- name: tasks_by_key
+-- lock: t
+{task} WHERE t.task_key IN (SELECT from_hex(listed.value) FROM {each}(:task_keys) AS listed)
+ORDER BY t.task_id
 
 -- name: task_by_cid
 -- lock: t
