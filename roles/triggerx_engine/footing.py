@@ -5,6 +5,7 @@ log is gone waits for it, but not for ever; if it is mined again after that, the
 """
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -14,7 +15,7 @@ from triggerx.core.job import EventTrigger, Job
 from triggerx.core.ledger import LedgerEntry, Outcome, Reason
 from triggerx.core.task import Task
 from triggerx.evm.hub import FiringKind
-from triggerx.evm.types import to_hex
+from triggerx.evm.types import Hash32, to_hex
 from triggerx.moves import fail_task
 from triggerx.ports.store import Queries
 from triggerx.ports.store.tasks import AssignmentStatus
@@ -26,14 +27,13 @@ SAID_NO: Final = frozenset({AssignmentStatus.REFUSED, AssignmentStatus.UNREACHAB
 LOG_MOVED: Final = "a reorg moved its log to another block"
 
 
-async def entry_of(queries: Queries, task: Task) -> LedgerEntry | None:
-    """Return the entry of an event's task; None for every other kind, whose evidence no reorg changes.
+async def entries_of(queries: Queries, tasks: Sequence[Task]) -> Mapping[Hash32, LedgerEntry]:
+    """Return the entries of events' tasks by key; those of every other kind have evidence that no reorg changes.
 
-    Inside a transaction it stays locked until its end: before the task's row, as wherever both are written.
+    Inside a transaction they stay locked until its end: before the tasks' rows, as wherever both are written.
     """
-    if task.firing.kind != FiringKind.EVENT:
-        return None
-    return next(iter(await queries.ledger.by_keys([task.task_key])), None)
+    keys = [task.task_key for task in tasks if task.firing.kind == FiringKind.EVENT]
+    return {stored.entry.task_key: stored for stored in await queries.ledger.by_keys(keys)} if keys else {}
 
 
 def is_gone(stored: LedgerEntry | None) -> bool:
@@ -57,12 +57,11 @@ class Footing:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    async def newest(self, task: Task, job: Job) -> Task | None:
-        """Return the task with the evidence that the ledger has of it now; None when it has just ended.
+    async def newest(self, task: Task, job: Job, stored: LedgerEntry | None) -> Task | None:
+        """Return the task with the evidence that its entry has now; None when it has just ended.
 
         Raises `RecoverableError` while its log is gone.
         """
-        stored = await entry_of(self._services.store, task)
         if stored is None:
             return task
         if not is_gone(stored):
@@ -88,7 +87,7 @@ class Footing:
         services = self._services
         now_ms = services.clock.now_ms()
         async with services.store.transaction() as queries:
-            stored = await entry_of(queries, task)
+            stored = (await entries_of(queries, [task])).get(task.task_key)
             present = await queries.tasks.by_key(task.task_key)
             if stored is None or not is_gone(stored) or present is None or present.status is not task.status:
                 return
