@@ -16,6 +16,7 @@ FIGURES: Final = {
     "P2": "bench.p02_lateness",
     "P3": "bench.p03_logs",
     "P4": "bench.p04_requests",
+    "P5": "bench.p05_action",
     "P5B": "bench.p05b_events",
     "P8": "bench.p08_conditions",
     "P9": "bench.p09_attestation",

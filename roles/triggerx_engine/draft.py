@@ -1,8 +1,9 @@
-"""The election of one attempt: who is on the roster, which block is the seed, and the signed order for the elected."""
+"""The election of attempts: who is on the roster, which block is the seed, and the signed order for the elected."""
 
-from triggerx.core.election import Duty, draw
+from collections.abc import Sequence
+
+from triggerx.core.election import Duty, Operator, draw
 from triggerx.core.errors import InvalidInput, RecoverableError, UnrecoverableError
-from triggerx.core.evidence import moment_of
 from triggerx.core.job import Job
 from triggerx.core.task import SignedAssignment, Task
 from triggerx.evm.hub import Assignment, assignment_digest
@@ -14,26 +15,38 @@ class EverythingWaits(RecoverableError):
     """No task can be assigned for now: what is missing has nothing to do with the one that was tried."""
 
 
-async def draft_assignment(services: Services, task: Task, job: Job) -> SignedAssignment:
-    """Draw and sign the task's next attempt over the operators that are active on chain and checked in this epoch.
+async def draft_assignments(
+    services: Services, moment: int, drafts: Sequence[tuple[Task, Job]]
+) -> Sequence[SignedAssignment]:
+    """Draw and sign the next attempts of tasks of one moment, over the operators that are active and have checked in.
 
-    The seed hangs on the moment of the task's evidence, and the order begins at that moment. Raises `EverythingWaits`
+    The seed hangs on the moment of the tasks' evidence, and the orders begin at that moment. Raises `EverythingWaits`
     while nobody is on the roster, `RecoverableError` while the seed block is not known, `InvalidInput` for a job whose
-    chain is not of this network, and for evidence that is not that of the firing.
+    chain is not of this network.
     """
-    if services.engine_signer is None:
-        raise UnrecoverableError("the engine has no key")
-    network, timing = services.network, services.network.timing
-    action_chain = network.action_chains.get(job.body.action.chain_id)
-    if action_chain is None:
-        raise InvalidInput("target_chain_id", f"chain {job.body.action.chain_id} is not part of network {network.name}")
-    now = services.clock.now()
-    online = {c.operator for c in await services.store.keepers.list_check_ins(since=now - timing.epoch_s)}
+    roster = await _roster(services)
+    seed = await _seed_block(services, moment)
+    return [_signed(services, task, job, roster, seed, moment) for task, job in drafts]
+
+
+async def _roster(services: Services) -> Sequence[Operator]:
+    since = services.clock.now() - services.network.timing.epoch_s
+    online = {check_in.operator for check_in in await services.store.keepers.list_check_ins(since=since)}
     roster = [operator for operator in await services.operators.active() if operator.address in online]
     if not roster:
         raise EverythingWaits("no active keeper has checked in during this epoch")
-    moment = moment_of(task.firing, task.evidence)
-    seed = await _seed_block(services, moment)
+    return roster
+
+
+def _signed(
+    services: Services, task: Task, job: Job, roster: Sequence[Operator], seed: Block, moment: int
+) -> SignedAssignment:
+    network = services.network
+    if services.engine_signer is None:
+        raise UnrecoverableError("the engine has no key")
+    action_chain = network.action_chains.get(job.body.action.chain_id)
+    if action_chain is None:
+        raise InvalidInput("target_chain_id", f"chain {job.body.action.chain_id} is not part of network {network.name}")
     attempt = task.attempt + 1
     ranks = draw(roster, duty=Duty.PERFORMER, task_key=task.task_key, seed_block_hash=seed.hash)
     order = Assignment(
@@ -41,7 +54,7 @@ async def draft_assignment(services: Services, task: Task, job: Job) -> SignedAs
         performer=ranks[(attempt - 1) % len(ranks)].address,
         attempt=attempt,
         not_before=moment,
-        not_after=now + timing.performer_window_s,
+        not_after=services.clock.now() + network.timing.performer_window_s,
     )
     digest = assignment_digest(order, action_chain.chain_id, action_chain.task_execution_hub)
     return SignedAssignment(

@@ -6,6 +6,7 @@ A value is read again (`value_footing`).
 """
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -15,7 +16,7 @@ from triggerx.core.job import EventTrigger, Job
 from triggerx.core.ledger import LedgerEntry, Outcome, Reason
 from triggerx.core.task import Task
 from triggerx.evm.hub import FiringKind
-from triggerx.evm.types import to_hex
+from triggerx.evm.types import Hash32, to_hex
 from triggerx.moves import fail_task
 from triggerx.ports.store import Queries
 from triggerx.ports.store.tasks import AssignmentStatus
@@ -30,15 +31,18 @@ VALUE_MOVED: Final = "a reorg replaced its block, and the value was read again a
 NOTHING_DONE: Final = "a reorg dropped the block of its log, and nothing had been done about it"
 
 
-async def entry_of(queries: Queries, task: Task) -> LedgerEntry | None:
-    """Return the entry of a task whose evidence lies in a block; None for every other, which no reorg changes.
+async def entries_of(queries: Queries, tasks: Sequence[Task]) -> Mapping[Hash32, LedgerEntry]:
+    """Return the entries of tasks whose evidence lies in a block, by key; no reorg changes that of the others.
 
-    Inside a transaction it stays locked until its end: before the task's row, as wherever both are written.
+    Inside a transaction they stay locked until its end: before the tasks' rows, as wherever both are written.
     """
-    is_of_block = task.firing.kind == FiringKind.CONDITION and task.evidence.get("block_number") is not None
-    if task.firing.kind != FiringKind.EVENT and not is_of_block:
-        return None
-    return next(iter(await queries.ledger.by_keys([task.task_key])), None)
+    keys = [task.task_key for task in tasks if _is_of_block(task)]
+    return {stored.entry.task_key: stored for stored in await queries.ledger.by_keys(keys)} if keys else {}
+
+
+def _is_of_block(task: Task) -> bool:
+    is_read = task.firing.kind == FiringKind.CONDITION and task.evidence.get("block_number") is not None
+    return task.firing.kind == FiringKind.EVENT or is_read
 
 
 def is_gone(stored: LedgerEntry | None) -> bool:
@@ -63,12 +67,11 @@ class Footing:
         self._services = services
         self._values = ValueFooting(services)
 
-    async def newest(self, task: Task, job: Job) -> Task | None:
-        """Return the task with the evidence that the ledger has of it now; None when it has just ended.
+    async def newest(self, task: Task, job: Job, stored: LedgerEntry | None) -> Task | None:
+        """Return the task with the evidence that its entry has now; None when it has just ended.
 
         Raises `RecoverableError` while its log is gone.
         """
-        stored = await entry_of(self._services.store, task)
         if stored is None:
             return task
         if isinstance(stored.entry.evidence, ConditionEvidence):
@@ -102,7 +105,7 @@ class Footing:
                 decided_at_ms=now_ms,
             )
             async with self._services.store.transaction() as queries:
-                present = await entry_of(queries, task)
+                present = (await entries_of(queries, [task])).get(task.task_key)
                 if present is None or present.entry != stored.entry:
                     return None
                 await queries.ledger.put_back([moved])
@@ -123,7 +126,7 @@ class Footing:
         services = self._services
         now_ms = services.clock.now_ms()
         async with services.store.transaction() as queries:
-            stored = await entry_of(queries, task)
+            stored = (await entries_of(queries, [task])).get(task.task_key)
             present = await queries.tasks.by_key(task.task_key)
             if stored is None or stored.entry != seen.entry or present is None or present.status is not task.status:
                 return

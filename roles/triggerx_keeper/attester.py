@@ -1,17 +1,23 @@
-"""The attester: judges every announced document by its own facts, binds itself on disk, and then signs its vote."""
+"""The attester: judges every announced document by its own facts, binds itself on disk, and then signs its vote.
+
+The actions of one block are announced at about the same time, so their votes travel together.
+"""
 
 import asyncio
+from collections.abc import Sequence
 from typing import NoReturn
 
 from triggerx.core.document import TaskDocument, proof_of_task
 from triggerx.core.errors import InvalidInput, RecoverableError
-from triggerx.core.messages import VoteCast
+from triggerx.core.messages import Vote, VotesCast
 from triggerx.core.validation import Ruling, Verdict, judge
 from triggerx.events import DocumentAnnounced, VoteHeard
 from triggerx.evm.tasks import TASKS_DOMAIN, vote_hash, vote_message
 from triggerx.evm.types import Hash32
 from triggerx.ports.store.peering import AnnouncedDocument, DoubleVote, OwnVote, Share
 from triggerx.role import Services, WakeUp
+from triggerx.together import Together
+from triggerx.wire import limits
 from triggerx_keeper.claims import Claims
 from triggerx_keeper.computing import Computing
 from triggerx_keeper.facts import gather_facts
@@ -23,6 +29,7 @@ JUDGED_AT_ONCE = 16  # each holds a handful of RPC requests open
 VOTE_WITHIN_S = 600  # a document nobody could judge or settle for so long is over
 WAITING_POLL_S = 0.5  # how soon a document that waits for the chain is looked at again, while it is new
 WAITING_SHARE = 8  # later once in this share of its age: some fifty looks in all, whatever a stranger announces
+VOTES_GATHER_S = 0.1  # how long a vote may wait for others: actions of one block are announced and judged together
 LISTEN_FIRST_S = 2.0  # own votes that the store does not know are heard (by gossip or pull) before the first vote
 POINT_BYTES = 32
 
@@ -50,6 +57,9 @@ class Attester:
         self._settled: set[Hash32] = set()
         self._look_at: dict[Hash32, float] = {}
         self._slots = asyncio.Semaphore(JUDGED_AT_ONCE)
+        self._judging: set[Hash32] = set()
+        self._all_judged = WakeUp(services)
+        self._told = Together(self._tell, gather=self._until_all_are_judged, items_max=limits.VOTES_MAX)
         self._log = services.log.bind(loop="keeper.attester")
 
     async def run(self) -> NoReturn:
@@ -87,6 +97,7 @@ class Attester:
     async def _work(self, announced: AnnouncedDocument) -> None:
         try:
             async with self._slots:
+                self._judging.add(announced.task_hash)
                 await self._attest(announced)
         except RecoverableError as error:
             self._log.warning("document waits", task_hash=announced.task_hash, reason=str(error))
@@ -94,9 +105,26 @@ class Attester:
             self._settled.add(announced.task_hash)
             self._log.warning("no vote", task_hash=announced.task_hash, reason=str(error))
         finally:
+            self._judged(announced)
             pause_s = max(WAITING_POLL_S, self._age_s(announced) / WAITING_SHARE)
             self._look_at[announced.task_hash] = self._services.clock.monotonic() + pause_s
             self._busy.discard(announced.task_hash)
+
+    def _judged(self, announced: AnnouncedDocument) -> None:
+        """Note that this document keeps no vote waiting any more."""
+        self._judging.discard(announced.task_hash)
+        if not self._judging:
+            self._all_judged.call()
+
+    async def _until_all_are_judged(self) -> None:
+        """Wait for the votes on documents that are being judged now, but not long."""
+        if self._judging:
+            await self._all_judged.wait(VOTES_GATHER_S)
+
+    async def _tell(self, votes: Sequence[Vote]) -> Sequence[None]:
+        """Announce votes to everybody."""
+        await self._services.peers.announce(VotesCast(votes=tuple(votes)), lifetime_s=VOTE_WITHIN_S)
+        return [None] * len(votes)
 
     async def _attest(self, announced: AnnouncedDocument) -> None:
         services = self._services
@@ -150,16 +178,16 @@ class Attester:
             code=verdict.code,
             signature=signature,
         )
-        await services.peers.announce(
-            VoteCast(
+        self._judged(announced)
+        await self._told.do(
+            Vote(
                 task_key=announced.task_key,
                 task_hash=announced.task_hash,
                 cid=announced.cid,
                 is_approved=is_approved,
                 code=verdict.code,
                 signature=signature,
-            ),
-            lifetime_s=VOTE_WITHIN_S,
+            )
         )
         await services.store.votes.add_share(share)
         self._settled.add(announced.task_hash)

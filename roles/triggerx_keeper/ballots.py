@@ -4,13 +4,14 @@ Shares are kept unchecked but for their form; the aggregator checks the aggregat
 fails.
 """
 
+import asyncio
 from typing import NoReturn
 
 from triggerx.core.errors import InvalidInput, RecoverableError, UnrecoverableError
-from triggerx.core.messages import Heard, VoteCast
+from triggerx.core.messages import Vote, VotesCast
 from triggerx.events import VoteHeard
 from triggerx.evm.bn254.bls import check_signature_point
-from triggerx.evm.types import checksum
+from triggerx.evm.types import Address, checksum
 from triggerx.ports.store.peering import DoubleVote, OwnVote, Share
 from triggerx.role import Services
 from triggerx_keeper.attester import PHASE, POINT_BYTES
@@ -27,21 +28,25 @@ class BallotBox:
 
     async def run(self) -> NoReturn:
         """Take votes in, for ever."""
-        async with self._services.peers.announcements(VoteCast) as heard:
-            async for vote in heard:
-                try:
-                    await self._take(vote)
-                except (RecoverableError, InvalidInput) as error:
-                    self._log.warning("vote ignored", sender=checksum(vote.sender), reason=str(error))
+        async with self._services.peers.announcements(VotesCast) as heard:
+            async for cast in heard:
+                await asyncio.gather(*(self._take(vote, cast.sender) for vote in cast.message.votes))
         raise UnrecoverableError("the votes ended, which they may not")
 
-    async def _take(self, heard: Heard[VoteCast]) -> None:
-        services, vote = self._services, heard.message
+    async def _take(self, vote: Vote, sender: Address) -> None:
+        """Keep one vote; a bad one is its sender's, and those beside it count."""
+        try:
+            await self._keep(vote, sender)
+        except (RecoverableError, InvalidInput) as error:
+            self._log.warning("vote ignored", sender=checksum(sender), reason=str(error))
+
+    async def _keep(self, vote: Vote, sender: Address) -> None:
+        services = self._services
         operators = {operator.address: operator for operator in await services.operators.active()}
-        operator = operators.get(heard.sender)
+        operator = operators.get(sender)
         if operator is None:
             raise InvalidInput("sender", "is no active operator")
-        if services.keeper_signer is not None and heard.sender == services.keeper_signer.address:
+        if services.keeper_signer is not None and sender == services.keeper_signer.address:
             await self._bind_own(vote)
         point_of(vote.signature)
         is_new = await services.store.votes.add_share(
@@ -57,7 +62,7 @@ class BallotBox:
         if is_new:
             await services.bus.publish(VoteHeard(vote.task_hash))
 
-    async def _bind_own(self, vote: VoteCast) -> None:
+    async def _bind_own(self, vote: Vote) -> None:
         """Bind this store to a vote of our own key that it may not know: it was cast before the store was lost."""
         try:
             await self._services.store.votes.bind(

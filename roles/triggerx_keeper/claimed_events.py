@@ -47,6 +47,12 @@ async def check_event(services: Services, body: JobBody, evidence: EventEvidence
     return None
 
 
+async def is_at_the_top(services: Services, evidence: EventEvidence) -> bool:
+    """Whether the newest block is the evidence's own or its child: then it is canonical, and holds what it held."""
+    head = await services.chain(evidence.chain_id).head()
+    return evidence.block_hash in (head.hash, head.parent_hash)
+
+
 async def _receipt_inside(chain: Chain, block: Block, evidence: EventEvidence) -> Receipt | None:
     """Return the transaction's receipt from all those of the block: certain even while endpoints are out of step."""
     receipts = await chain.receipts(block)

@@ -21,7 +21,7 @@ from triggerx.evm.hub import run_digest
 from triggerx.evm.types import checksum
 from triggerx.role import Services
 from triggerx.triggers.time import is_due
-from triggerx_keeper.claimed_events import check_event, outside_time_frame
+from triggerx_keeper.claimed_events import check_event, is_at_the_top, outside_time_frame
 from triggerx_keeper.claimed_values import ClaimedValues
 
 
@@ -54,6 +54,8 @@ class Claims:
         """Say what speaks against evidence that was true before: only what a reorg can change is looked at."""
         match evidence:
             case EventEvidence():
+                if await is_at_the_top(self._services, evidence):
+                    return None
                 return await check_event(self._services, body, evidence)
             case ConditionEvidence() if evidence.block_hash is not None:
                 return await self._values.check(body, evidence)

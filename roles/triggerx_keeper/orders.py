@@ -1,7 +1,8 @@
-"""The order desk: checks an engine's assignment and takes it on, durably, before it says yes."""
+"""The order desk: checks an engine's assignments and takes them on, durably, before it says yes."""
 
+import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from triggerx.core.canonical import Json, canonical_json
@@ -10,13 +11,13 @@ from triggerx.core.errors import InvalidInput, RecoverableError
 from triggerx.core.evidence import Evidence, parse_evidence
 from triggerx.core.job import JobBody, TaskDefinition
 from triggerx.core.job_body import STATIC_DEFINITIONS, decode_body, expected_job_hash, static_calldata
-from triggerx.core.messages import DECLINED, AssignTask, Heard, TaskAnswer
+from triggerx.core.messages import DECLINED, AssignTasks, Heard, Order, TaskAnswer, TaskAnswers
 from triggerx.core.task import SignedAssignment
 from triggerx.core.validation import RegistryEntry, begins_early, check_draw, check_seed, signer_of
 from triggerx.events import AssignmentReceived
 from triggerx.evm.hub import assignment_digest, mandate_digest, task_key
 from triggerx.evm.nesting import shallow_json
-from triggerx.evm.types import checksum
+from triggerx.evm.types import Address, Hash32, checksum
 from triggerx.ports.store.peering import Performance, PerformanceStatus
 from triggerx.role import Services
 from triggerx_keeper.claims import Claims
@@ -36,7 +37,7 @@ class Refusal(Exception):
 
 
 class OrderDesk:
-    """Answers `AssignTask`. The same order again gets the same yes; nothing is started twice."""
+    """Answers `AssignTasks`. The same order again gets the same yes; nothing is started twice."""
 
     def __init__(
         self, services: Services, identity: Identity, claims: Claims, computing: Computing, *, tasks_at_once: int
@@ -46,61 +47,92 @@ class OrderDesk:
         self._claims = claims
         self._computing = computing
         self._tasks_at_once = tasks_at_once
+        self._taking = asyncio.Lock()
         self._log = services.log.bind(desk="keeper.orders")
 
     def open(self) -> None:
         """Answer orders from now on."""
-        self._services.peers.answer(AssignTask, self._answer)
+        self._services.peers.answer(AssignTasks, self._answer)
 
-    async def _answer(self, heard: Heard[AssignTask]) -> TaskAnswer:
-        order = heard.message.assignment.assignment
+    async def _answer(self, heard: Heard[AssignTasks]) -> TaskAnswers:
+        """Check all orders side by side, and take on those that pass as far as there is room."""
+        orders = heard.message.orders
+        keys = [order.assignment.assignment.task_key for order in orders]
+        known = {
+            (one.signed.assignment.task_key, one.signed.assignment.attempt): one.signed
+            for one in await self._services.store.performances.of_tasks(keys)
+        }
+        checked = await asyncio.gather(*(self._checked(order, heard.sender, known) for order in orders))
+        refusals = await self._take(checked)
+        return TaskAnswers(answers=tuple(map(self._said, orders, refusals)))
+
+    def _said(self, order: Order, refusal: Refusal | None) -> TaskAnswer:
+        key, attempt = order.assignment.assignment.task_key, order.assignment.assignment.attempt
+        if refusal is None:
+            return TaskAnswer(task_key=key, attempt=attempt, is_accepted=True, code="ok", message="")
+        code, message = refusal.code, refusal.message
+        self._log.warning("assignment refused", task_key=key, code=code, reason=message)
+        return TaskAnswer(task_key=key, attempt=attempt, is_accepted=False, code=code, message=message[:200])
+
+    async def _checked(
+        self, order: Order, sender: Address, known: Mapping[tuple[Hash32, int], SignedAssignment]
+    ) -> Performance | Refusal | None:
+        """Return what is to be taken on; None for what was before, and else why not."""
         try:
-            await self._take(heard)
+            return await self._check(order, sender, known)
         except Refusal as refusal:
-            code, message = refusal.code, refusal.message
+            return refusal
         except InvalidInput as error:
-            code, message = "malformed", str(error)
+            return Refusal("malformed", str(error))
         except RecoverableError as error:
-            code, message = "unavailable", str(error)
-        else:
-            return TaskAnswer(task_key=order.task_key, attempt=order.attempt, is_accepted=True, code="ok", message="")
-        self._log.warning("assignment refused", task_key=order.task_key, code=code, reason=message)
-        return TaskAnswer(
-            task_key=order.task_key, attempt=order.attempt, is_accepted=False, code=code, message=message[:200]
-        )
+            return Refusal("unavailable", str(error))
 
-    async def _take(self, heard: Heard[AssignTask]) -> None:
-        services, signed = self._services, heard.message.assignment
+    async def _check(
+        self, given: Order, sender: Address, known: Mapping[tuple[Hash32, int], SignedAssignment]
+    ) -> Performance | None:
+        signed = given.assignment
         order = signed.assignment
-        known = await services.store.performances.get(order.task_key, order.attempt)
-        if known is not None:
-            if known.signed != signed:
-                raise Refusal("other_order", f"attempt {order.attempt} was taken on with another order")
-            return
-        body, raw = decode_body(heard.message.body), _object(heard.message.evidence, "evidence")
-        self._check_order(heard, body)
+        if (order.task_key, order.attempt) in known:
+            if known[order.task_key, order.attempt] != signed:
+                raise _other_order(order.attempt)
+            return None
+        body, raw = decode_body(given.body), _object(given.evidence, "evidence")
+        self._check_order(signed, body)
         evidence = parse_evidence(raw, signed.firing)
         if begins_early(order, evidence.moment):
             raise Refusal("too_early", "the assignment begins before the firing's moment")
-        await self._check_engine(heard, body)
-        await self._check_election(heard, evidence)
-        entry = await self._check_job(body)
+        await self._check_engine(signed, sender, body)
+        _, entry = await asyncio.gather(self._check_election(signed, evidence), self._check_job(body))
         await self._check_trigger(body, evidence, entry)
-        if len(await services.store.performances.list_open()) >= self._tasks_at_once:
-            raise Refusal("busy", f"{self._tasks_at_once} tasks are being executed already")
-        performance = Performance(
-            signed=signed,
-            body=heard.message.body,
-            evidence=raw,
-            status=PerformanceStatus.ACCEPTED,
-            computed=await self._compute(body, signed, raw, moment=evidence.moment),
+        computed = await self._compute(body, signed, raw, moment=evidence.moment)
+        return Performance(
+            signed=signed, body=given.body, evidence=raw, status=PerformanceStatus.ACCEPTED, computed=computed
         )
-        if await services.store.performances.insert(performance):
-            self._log.info("assignment accepted", task_key=order.task_key, attempt=order.attempt)
-            await services.bus.publish(AssignmentReceived(order.task_key))
 
-    def _check_order(self, heard: Heard[AssignTask], body: JobBody) -> None:
-        signed = heard.message.assignment
+    async def _take(self, checked: Sequence[Performance | Refusal | None]) -> Sequence[Refusal | None]:
+        """Store what passed, before anybody hears of it; what there is no room for is refused."""
+        passed = [one for one in checked if isinstance(one, Performance)]
+        refusals = iter(await self._store(passed) if passed else ())
+        return [next(refusals) if isinstance(one, Performance) else one for one in checked]
+
+    async def _store(self, passed: Sequence[Performance]) -> Sequence[Refusal | None]:
+        performances = self._services.store.performances
+        async with self._taking:
+            room = max(0, self._tasks_at_once - len(await performances.list_open()))
+            are_new = await asyncio.gather(*map(performances.insert, passed[:room]))
+        refusals: list[Refusal | None] = []
+        for performance, is_new in zip(passed, are_new, strict=False):
+            order = performance.signed.assignment
+            if is_new:
+                self._log.info("assignment accepted", task_key=order.task_key, attempt=order.attempt)
+                await self._services.bus.publish(AssignmentReceived(order.task_key))
+            known = None if is_new else await performances.get(order.task_key, order.attempt)
+            is_other = known is not None and known.signed != performance.signed
+            refusals.append(_other_order(order.attempt) if is_other else None)
+        busy = Refusal("busy", f"{self._tasks_at_once} tasks are being executed already")
+        return [*refusals, *[busy] * (len(passed) - len(refusals))]
+
+    def _check_order(self, signed: SignedAssignment, body: JobBody) -> None:
         order = signed.assignment
         if order.performer != self._identity.address:
             raise Refusal("not_mine", f"the assignment is for {checksum(order.performer)}")
@@ -111,18 +143,18 @@ class OrderDesk:
         if body.task_definition_id is TaskDefinition.CUSTOM_SCRIPT:
             raise Refusal("unsupported", f"a script says the action of task definition {body.task_definition_id}")
 
-    async def _check_engine(self, heard: Heard[AssignTask], body: JobBody) -> None:
-        services, signed = self._services, heard.message.assignment
+    async def _check_engine(self, signed: SignedAssignment, sender: Address, body: JobBody) -> None:
+        services = self._services
         action_chain = services.network.action_chains.get(body.action.chain_id)
         if action_chain is None:
             raise Refusal("wrong_chain", f"chain {body.action.chain_id} is not part of network {services.network.name}")
         digest = assignment_digest(signed.assignment, action_chain.chain_id, action_chain.task_execution_hub)
         engine = signer_of(digest, signed.signature)
-        if engine is None or engine != heard.sender or not await services.operators.is_engine(engine):
+        if engine is None or engine != sender or not await services.operators.is_engine(engine):
             raise Refusal("assignment_forged", "the assignment is not signed by the engine that sent it")
 
-    async def _check_election(self, heard: Heard[AssignTask], evidence: Evidence) -> None:
-        services, signed = self._services, heard.message.assignment
+    async def _check_election(self, signed: SignedAssignment, evidence: Evidence) -> None:
+        services = self._services
         seed = await read_seed(services.chain(services.network.l2_chain_id), signed.seed_block)
         seed_at = evidence.moment - services.network.timing.seed_lag_s
         verdict = check_seed(signed, seed, seed_at) or check_draw(signed, await services.operators.active())
@@ -167,6 +199,10 @@ class OrderDesk:
         if computed.calldata is None:
             raise Refusal(DECLINED, "the script declined")
         return computed
+
+
+def _other_order(attempt: int) -> Refusal:
+    return Refusal("other_order", f"attempt {attempt} was taken on with another order")
 
 
 def _object(content: bytes, field: str) -> dict[str, Json]:

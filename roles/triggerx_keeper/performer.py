@@ -5,6 +5,7 @@ announcement. Where the action was done by somebody before, it is announced once
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NoReturn
 
@@ -27,6 +28,7 @@ from triggerx_keeper.claims import Claims
 from triggerx_keeper.executions import find_execution, read_execution
 from triggerx_keeper.identity import Identity
 
+OPEN = frozenset({PerformanceStatus.ACCEPTED, PerformanceStatus.EXECUTED})
 ADOPTION_MARGIN_S = 3  # an attester whose clock is so much behind must not take an adoption for too early
 ANNOUNCED_FOR_S = 600  # how long others can pull an announcement: longer than any attestation takes
 
@@ -51,12 +53,22 @@ class Performer:
         async with asyncio.TaskGroup() as group:
             group.create_task(wake_up.listen(), name="keeper.performer.listen")
             while True:
-                for performance in await self._services.store.performances.list_open():
+                for performance in await self._idle():
                     order = performance.signed.assignment
-                    if (order.task_key, order.attempt) not in self._busy:
-                        self._busy.add((order.task_key, order.attempt))
-                        group.create_task(self._work(performance), name=f"keeper.task.{order.task_key.hex()[:8]}")
+                    self._busy.add((order.task_key, order.attempt))
+                    group.create_task(self._work(performance), name=f"keeper.task.{order.task_key.hex()[:8]}")
                 await wake_up.wait(self._poll_s)
+
+    async def _idle(self) -> Sequence[Performance]:
+        """The open tasks that nobody works on."""
+        performances = self._services.store.performances
+        idle = set(await performances.list_open()) - self._busy
+        found = await performances.of_tasks(sorted({task_key for task_key, _ in idle})) if idle else ()
+        return [
+            one
+            for one in found
+            if one.status in OPEN and (one.signed.assignment.task_key, one.signed.assignment.attempt) in idle
+        ]
 
     async def _work(self, performance: Performance) -> None:
         """Bring one task to its announcement; what fails for now is tried again at the next poll."""
@@ -93,12 +105,15 @@ class Performer:
         )
         outcome = await lane.resume(intent_id)
         if outcome is None:
-            if not await self._still_stands(performance, body):
+            inner = calldata_of(performance, body)
+            stands, gas_price, inner_gas = await asyncio.gather(
+                self._still_stands(performance, body),
+                chain.gas_price(),
+                measure_inner_call(chain, action_chain.task_execution_hub, body, inner),
+            )  # asked together, they are one request
+            if not stands:
                 return None
             services.crash_point("keeper.before-action")
-            gas_price = await chain.gas_price()
-            inner = calldata_of(performance, body)
-            inner_gas = await measure_inner_call(chain, action_chain.task_execution_hub, body, inner)
             outcome = await lane.submit(
                 TransactionIntent(
                     intent_id=intent_id,

@@ -26,7 +26,7 @@ from triggerx_keeper.shelf import Shelf
 class KeeperConfig(RoleConfig):
     """Table `[keeper]`."""
 
-    tasks_at_once: int = 16
+    tasks_at_once: int = 256
     """How many own tasks are executed side by side; more are refused, so that the next in the draw gets them."""
     poll_s: float = 2.0
     """How often the store is read again when nothing wakes the keeper."""

@@ -106,6 +106,7 @@ class Apart:
     """The process that serves the API: the core, unless it has one of its own."""
     keepers: dict[str, NodeProcess]
     customer: Customer
+    api_url: str
     api_key: str
     """The customer's, with every scope."""
 
@@ -153,9 +154,20 @@ async def running_apart(
     core: CoreShape = ONE_PROCESS,
 ) -> AsyncIterator[tuple[Apart, AsyncExitStack]]:
     """Run the chain here and every node as a process; `crash_at` kills the first keeper that passes this point."""
-    clock = SystemClock()
     options = DevnetOptions(chain=chain, keepers=keepers, has_own_l1=has_own_l1)
-    async with development_ground(options, clock, RecordingLog()) as ground, AsyncExitStack() as stack:
+    async with (
+        development_ground(options, SystemClock(), RecordingLog()) as ground,
+        running_apart_on(ground, folder, crash_at=crash_at, core=core) as running,
+    ):
+        yield running
+
+
+@asynccontextmanager
+async def running_apart_on(
+    ground: Ground, folder: Path, *, crash_at: str = "", core: CoreShape = ONE_PROCESS
+) -> AsyncIterator[tuple[Apart, AsyncExitStack]]:
+    """Run every node as a process on ground that stands already."""
+    async with AsyncExitStack() as stack:
         write_profile(folder, ground.network)
         _configure(folder, "core", ground, {"engine_file": ground.engine}, more=core.tables())
         api_key = await first_api_key(folder / "core", ground.user)
@@ -187,6 +199,7 @@ async def running_apart(
             librarian=librarian,
             keepers=running,
             customer=customer,
+            api_url=api["url"],
             api_key=api_key,
         )
         yield made, stack

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from triggerx.core.errors import InvalidInput, RecoverableError
-from triggerx.core.messages import Announcement, AssignTask, CheckedIn, Heard, Message, Reply, Request
+from triggerx.core.messages import Announcement, AssignTasks, CheckedIn, Heard, Message, Reply, Request
 from triggerx.evm.keccak import keccak256
 from triggerx.evm.types import Address, Hash32, checksum
 from triggerx.p2p.subscriptions import Subscriptions
@@ -69,7 +69,7 @@ class PeersNetwork:
 
     async def may_say(self, sender: Address, message: Message) -> bool:
         """The rule of PROTOCOL.md, section 3."""
-        is_operator = not isinstance(message, AssignTask) and await self.operators.is_active(sender)
+        is_operator = not isinstance(message, AssignTasks) and await self.operators.is_active(sender)
         is_for_operators = isinstance(message, Announcement) and not isinstance(message, CheckedIn)
         return is_operator or (not is_for_operators and await self.operators.is_engine(sender))
 

@@ -25,7 +25,7 @@ from tests.unit.core.sample import BALANCE_ABOVE_100, CHAIN, CREATED_AT, KEEPERS
 from triggerx.core.job import EventTrigger, Job, JobId, Limits, ScheduleType, TimeTrigger, Trigger
 from triggerx.core.keeper import CheckIn
 from triggerx.core.ledger import NewEntry
-from triggerx.core.messages import AssignTask, CheckedIn, Heard, Reply, TaskAnswer
+from triggerx.core.messages import AssignTasks, CheckedIn, Heard, Order, Reply, TaskAnswer, TaskAnswers
 from triggerx.events import JobCreated
 from triggerx.evm.registry import pack_job_id
 from triggerx.evm.types import Hash32
@@ -90,7 +90,7 @@ class Course:
         for number, key in enumerate(KEEPERS):
             keeper = await self.scene.network.join(key.address, peer_of(number))
             await keeper.announce(CheckedIn(addresses=(), version="1"), lifetime_s=10**6)
-            keeper.answer(AssignTask, self._performer(number))
+            keeper.answer(AssignTasks, self._performer(number))
         self.scene.chain.answer_at(TOKEN, BALANCE_OF, lambda block, _: self._value_at(block))
         for trigger in (EVERY_TWO_S, PAID_ONCE_CONFIRMED, BALANCE_ABOVE_100):
             await self._add_job(trigger)
@@ -107,16 +107,19 @@ class Course:
         self.jobs.append(await self.scene.store_job(self.node, body, next_due_at=due))
         await self.node.services.bus.publish(JobCreated(body.job_id))
 
-    def _performer(self, number: int) -> Callable[[Heard[AssignTask]], Awaitable[Reply]]:
-        async def take_on(heard: Heard[AssignTask]) -> Reply:
-            order = heard.message.assignment.assignment
+    def _performer(self, number: int) -> Callable[[Heard[AssignTasks]], Awaitable[Reply]]:
+        def take_on(given: Order) -> TaskAnswer:
+            order = given.assignment.assignment
             run = Run(task_key=order.task_key, tx_hash=Hash32(bytes(31) + bytes([number])), timestamp=self._now)
             self.runs.setdefault((order.task_key, number), run)
             return TaskAnswer(
                 task_key=order.task_key, attempt=order.attempt, is_accepted=True, code="ok", message="taken on"
             )
 
-        return take_on
+        async def take_all_on(heard: Heard[AssignTasks]) -> Reply:
+            return TaskAnswers(answers=tuple(map(take_on, heard.message.orders)))
+
+        return take_all_on
 
     @property
     def _now(self) -> int:

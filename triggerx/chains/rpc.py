@@ -1,4 +1,4 @@
-"""Lean JSON-RPC client: calls of one loop tick travel together, answers are decoded into types, endpoints take turns.
+"""Lean JSON-RPC client: calls of one loop tick travel together, equal ones as one; endpoints take turns.
 
 Rule: every call ends in a typed answer, in the node's refusal (`NodeRefusal`), or, before its deadline, in an
 `EndpointsFailed` that names method and endpoints. Endpoints are named by host alone: their paths hold API keys.
@@ -95,25 +95,33 @@ class Question(Generic[T]):
 
 @dataclass(slots=True, eq=False)
 class _Call(Generic[T]):
-    """A question that waits; `tried` says why endpoints failed it."""
+    """A question that waits, with its parameters as JSON; `tried` says why endpoints failed it.
+
+    `askers` counts those who asked it in the same tick and still wait: it is given up with the last of them.
+    """
 
     question: Question[T]
+    params: bytes
     answer: asyncio.Future[T]
     tried: list[str]
+    askers: int = 0
 
     @property
     def method(self) -> str:
         return self.question.method
 
+    def failure(self, why: str, chain_id: int) -> EndpointsFailed:
+        tried = "; ".join(self.tried) or "no endpoint answered yet"
+        return EndpointsFailed(f"{why} ({tried}): check the endpoints of chain {chain_id}")
+
     def give_up(self, why: str, chain_id: int) -> None:
         if not self.answer.done():
-            tried = "; ".join(self.tried) or "no endpoint answered yet"
-            self.answer.set_exception(EndpointsFailed(f"{why} ({tried}): check the endpoints of chain {chain_id}"))
+            self.answer.set_exception(self.failure(why, chain_id))
         self.answer.exception()  # marks it as seen, should the asker be gone
 
 
 class Asked:
-    """Questions on their way. Whoever asked either takes the answers or drops them."""
+    """Questions on their way. Whoever asked either takes the answers or drops them, once."""
 
     def __init__(self, client: RpcClient, calls: Sequence[_Call[Any]]) -> None:
         self._client = client
@@ -121,17 +129,25 @@ class Asked:
 
     async def answers(self, *, timeout_s: float | None = None) -> list[Any]:
         """Wait for the answers, in order; see `RpcClient.ask_all`."""
+        calls, self._calls = self._calls, ()
         limit_s = self._client.timeout_s if timeout_s is None else timeout_s
+        why = f"no answer within {limit_s:g} s"
         try:
-            if self._calls:
-                await asyncio.wait([call.answer for call in self._calls], timeout=limit_s)
+            if calls:
+                await asyncio.wait([call.answer for call in calls], timeout=limit_s)
         finally:
-            self._client.close_calls(self._calls, f"no answer within {limit_s:g} s")
-        return [call.answer.exception() or call.answer.result() for call in self._calls]
+            self._client.close_calls(calls, why)
+        return [
+            call.answer.exception() or call.answer.result()
+            if call.answer.done()  # another one may wait for it still
+            else call.failure(f"{call.method}: {why}", self._client.chain_id)
+            for call in calls
+        ]
 
     def drop(self) -> None:
         """Want the answers no more."""
-        self._client.close_calls(self._calls, "no longer wanted")
+        calls, self._calls = self._calls, ()
+        self._client.close_calls(calls, "no longer wanted")
 
 
 class RpcClient:
@@ -153,7 +169,7 @@ class RpcClient:
         self.http_requests = 0
         self.endpoints = Endpoints(urls, log)
         self._attempt_timeout_s = attempt_timeout_s
-        self._waiting: dict[Endpoint | _Order, list[_Call[Any]]] = {}
+        self._waiting: dict[Endpoint | _Order, dict[tuple[str, bytes, int], _Call[Any]]] = {}
         self._open_calls: set[_Call[Any]] = set()
         self._batches: set[asyncio.Task[None]] = set()
         self._group = asyncio.TaskGroup()
@@ -214,25 +230,36 @@ class RpcClient:
         self, questions: Sequence[Question[Any]], *, elsewhere: bool = False, at: Endpoint | None = None
     ) -> Asked:
         """Ask as `ask_all` does, and go on: the answers are taken later, or dropped."""
+        asked = at or (_Order.OTHERS_FIRST if elsewhere else _Order.IN_TURN)
+        return Asked(self, [self._called(one, asked) for one in questions])
+
+    def _called(self, question: Question[Any], asked: Endpoint | _Order) -> _Call[Any]:
+        """The call of a question: the one that waits already where it is the same."""
         loop = asyncio.get_running_loop()
-        calls = [_Call(one, loop.create_future(), []) for one in questions]
+        params = msgspec.json.encode(question.params)
         if self._session is None:
-            for call in calls:
-                call.give_up(f"{call.method}: the client is closed", self.chain_id)
-        elif calls:
-            if not self._waiting:
-                loop.call_soon(self._flush)
-            order = _Order.OTHERS_FIRST if elsewhere else _Order.IN_TURN
-            self._waiting.setdefault(at or order, []).extend(calls)
-            self._open_calls.update(calls)
-            self.calls_by_method.update(one.method for one in questions)
-        return Asked(self, calls)
+            call = _Call(question, params, loop.create_future(), [], askers=1)
+            call.give_up(f"{call.method}: the client is closed", self.chain_id)
+            return call
+        if not self._waiting:
+            loop.call_soon(self._flush)
+        waiting = self._waiting.setdefault(asked, {})
+        key = (question.method, params, id(question.decoder))
+        found = waiting.get(key)
+        if found is None:
+            found = waiting[key] = _Call(question, params, loop.create_future(), [])
+            self._open_calls.add(found)
+            self.calls_by_method[question.method] += 1
+        found.askers += 1
+        return found
 
     def close_calls(self, calls: Sequence[_Call[Any]], why: str) -> None:
-        """Give up what was not answered of these."""
-        self._open_calls.difference_update(calls)
+        """Want these no more; what nobody else waits for is given up."""
         for call in calls:
-            call.give_up(f"{call.method}: {why}", self.chain_id)
+            call.askers -= 1
+            if call.askers == 0:
+                self._open_calls.discard(call)
+                call.give_up(f"{call.method}: {why}", self.chain_id)
 
     def distrust(self, reason: str, endpoint: Endpoint | None = None) -> None:
         """Prefer others for a while to this endpoint (or the current one): its answers contradict what is known."""
@@ -251,7 +278,8 @@ class RpcClient:
         waiting_by_order, self._waiting = self._waiting, {}
         if self._session is None:  # closed within this tick, and every call given up
             return
-        for asked, waiting in waiting_by_order.items():
+        for asked, waiting_by_key in waiting_by_order.items():
+            waiting = list(waiting_by_key.values())
             endpoints = self._endpoints_for(asked)
             last_limit_s = self._attempt_timeout_s if isinstance(asked, Endpoint) else self.timeout_s
             for start in range(0, len(waiting), BATCH_MAX):
@@ -281,8 +309,8 @@ class RpcClient:
             call.give_up(f"{call.method}: every endpoint failed", self.chain_id)
 
     async def _attempt(self, endpoint: Endpoint, calls: list[_Call[Any]]) -> None:
-        requests = [
-            {"jsonrpc": "2.0", "id": number, "method": call.method, "params": call.question.params}
+        requests: list[dict[str, Any]] = [
+            {"jsonrpc": "2.0", "id": number, "method": call.method, "params": msgspec.Raw(call.params)}
             for number, call in enumerate(calls, start=CHAIN_ID_CALL + 1)
         ]
         is_verified = endpoint.is_verified  # another call may take that from it before this one is answered

@@ -7,6 +7,7 @@ Parsing is strict about every field it uses and silent about the others; dumping
 import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 from triggerx.core.canonical import Json, canonical_json
@@ -44,6 +45,7 @@ from triggerx.evm.abi import ArgumentError, Function, encode_arguments, function
 from triggerx.evm.nesting import shallow_json
 from triggerx.evm.types import ZERO_ADDRESS, Address, ChainId, Hash32, checksum
 
+BODIES_REMEMBERED: Final = 512  # the same are read again and again on a task's way; some kilobytes each
 BODY_BYTES_MAX: Final = 128 * 1024  # a task document holds body and calldata and may have 256 kB
 ABI_BYTES_MAX: Final = 96 * 1024  # the largest published ABIs have about 60 kB; only one function of it is used
 CALLDATA_BYTES_MAX: Final = 8 * 1024  # what TaskExecutionHub.executeTask takes
@@ -146,11 +148,13 @@ def _dump_terms(body: JobBody) -> dict[str, Json]:
     return terms
 
 
+@lru_cache(maxsize=BODIES_REMEMBERED)
 def encode_body(body: JobBody) -> bytes:
     """Write the canonical JSON that travels with an assignment; the same body always gives the same bytes."""
     return canonical_json(dump_body(body))
 
 
+@lru_cache(maxsize=BODIES_REMEMBERED)
 def decode_body(content: bytes) -> JobBody:
     """Read what `encode_body` writes; raises `InvalidInput` for anything that is not exactly that."""
     if len(content) > BODY_BYTES_MAX:
@@ -176,6 +180,7 @@ def target_function(body: JobBody) -> Function:
         raise InvalidInput(field, str(error)) from error
 
 
+@lru_cache(maxsize=BODIES_REMEMBERED)
 def static_calldata(body: JobBody) -> bytes:
     """Return the calldata of the textual arguments; raises `InvalidInput` naming the `arguments[i]` that is wrong."""
     return encode_call(body, body.action.arguments)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import cache
 from types import MappingProxyType
 
 from triggerx.core.canonical import Json
@@ -104,6 +105,7 @@ def _hex(value: object, length: int, place: str) -> bytes:
     return raw
 
 
+@cache
 def _camel(name: str) -> str:
     head, *rest = name.split("_")
     return head + "".join(part.capitalize() for part in rest)

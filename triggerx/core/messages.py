@@ -35,7 +35,7 @@ class TaskPerformed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VoteCast:
+class Vote:
     """One operator's vote: BLS over the vote message of `task_hash`; `code` is `ok`, or why it refuses.
 
     `signature` is a G1 point as 64 bytes, x ‖ y big-endian.
@@ -50,7 +50,14 @@ class VoteCast:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AssignTask:
+class VotesCast:
+    """Votes of one operator, at least one: those on documents that were judged together travel together."""
+
+    votes: tuple[Vote, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
     """The engine's order to the elected performer; the body is the job's canonical JSON with its mandate.
 
     `evidence` is the canonical JSON of what the trigger was seen to be.
@@ -62,6 +69,13 @@ class AssignTask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AssignTasks:
+    """Orders to one performer, at least one: those of triggers that came together travel together."""
+
+    orders: tuple[Order, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskAnswer:
     """The performer's answer: taken on (then `code` is `ok`), or refused and why. Repeating it changes nothing."""
 
@@ -70,6 +84,13 @@ class TaskAnswer:
     is_accepted: bool
     code: str
     message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskAnswers:
+    """One answer to each order, in their order."""
+
+    answers: tuple[TaskAnswer, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,9 +124,9 @@ class Announcements:
     envelopes: tuple[bytes, ...]
 
 
-Announcement: TypeAlias = CheckedIn | TaskPerformed | VoteCast
-Request: TypeAlias = AssignTask | FetchDocument | PullAnnouncements
-Reply: TypeAlias = TaskAnswer | Document | Announcements
+Announcement: TypeAlias = CheckedIn | TaskPerformed | VotesCast
+Request: TypeAlias = AssignTasks | FetchDocument | PullAnnouncements
+Reply: TypeAlias = TaskAnswers | Document | Announcements
 Message: TypeAlias = Announcement | Request | Reply
 
 MessageT_co = TypeVar("MessageT_co", covariant=True)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, Generic, TypeVar
 
 from triggerx.core.errors import InvalidInput, RecoverableError, UnrecoverableError
-from triggerx.core.messages import AssignTask, Heard, Reply
+from triggerx.core.messages import AssignTasks, Heard, Reply
 from triggerx.evm.keccak import keccak256
 from triggerx.evm.types import Hash32, to_hex
 from triggerx.p2p.conduct import Quiet
@@ -110,7 +110,7 @@ class Inbound:
         key = (opened.sender, opened.nonce)
         is_new = self._nonces.get(key) is None
         self._nonces.put(key, True)
-        if is_new and isinstance(opened.message, AssignTask):
+        if is_new and isinstance(opened.message, AssignTasks):
             messages = self._services.store.messages
             is_new = await messages.remember(
                 opened.sender, opened.nonce, node=self._sealer.peer_id, expires_at=opened.expires_at

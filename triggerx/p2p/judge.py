@@ -8,7 +8,7 @@ from typing import Final, Protocol
 from triggerx.core.errors import InvalidInput
 from triggerx.core.messages import (
     Announcement,
-    AssignTask,
+    AssignTasks,
     CheckedIn,
     FetchDocument,
     Message,
@@ -16,7 +16,7 @@ from triggerx.core.messages import (
     Reply,
     Request,
     TaskPerformed,
-    VoteCast,
+    VotesCast,
 )
 from triggerx.evm.types import checksum
 from triggerx.p2p.conduct import UNREGISTERED, Quiet
@@ -24,8 +24,8 @@ from triggerx.p2p.services import PeersServices
 from triggerx.wire.seal import Opened, OutOfTime, open_envelope
 
 # Who may say what: operators, engines, or both (ARCHITECTURE, "Trust").
-_BY_OPERATORS: Final = (CheckedIn, TaskPerformed, VoteCast, FetchDocument, PullAnnouncements)
-_BY_ENGINES: Final = (CheckedIn, AssignTask, FetchDocument, PullAnnouncements)
+_BY_OPERATORS: Final = (CheckedIn, TaskPerformed, VotesCast, FetchDocument, PullAnnouncements)
+_BY_ENGINES: Final = (CheckedIn, AssignTasks, FetchDocument, PullAnnouncements)
 _REPLIES: Final = Reply.__args__
 
 
@@ -120,7 +120,7 @@ class Judge:
     def _why_not(self, message: Message, sender: str) -> str:
         network = self._services.network
         center = f"the Attestation Center {checksum(network.attestation_center)} on chain {network.l2_chain_id}"
-        if isinstance(message, AssignTask):
+        if isinstance(message, AssignTasks):
             return (
                 f"{sender} is not an engine: enter it in the hub (setEngine) or in the network file, or stop that node"
             )

@@ -16,7 +16,7 @@ from triggerx.core.errors import InvalidInput, RecoverableError, UnavailableErro
 from triggerx.core.messages import (
     Announcement,
     Announcements,
-    AssignTask,
+    AssignTasks,
     CheckedIn,
     Document,
     FetchDocument,
@@ -25,7 +25,7 @@ from triggerx.core.messages import (
     PullAnnouncements,
     Reply,
     Request,
-    TaskAnswer,
+    TaskAnswers,
 )
 from triggerx.evm.keccak import keccak256
 from triggerx.evm.types import Address
@@ -56,7 +56,7 @@ _RESTARTS_MAX: Final = 5
 _RESTART_WINDOW_S: Final = 600.0
 _RESTART_DELAY_S: Final = 1.0
 _REPLY_TYPES: Final[dict[type[Message], type[Message]]] = {
-    AssignTask: TaskAnswer,
+    AssignTasks: TaskAnswers,
     FetchDocument: Document,
     PullAnnouncements: Announcements,
 }

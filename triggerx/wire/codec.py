@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, get_args
 
 import msgspec
 
@@ -31,11 +31,11 @@ class Kind(IntEnum):
 
     CHECKED_IN = 1
     TASK_PERFORMED = 2
-    VOTE_CAST = 3
-    ASSIGN_TASK = 16
+    VOTES_CAST = 3
+    ASSIGN_TASKS = 16
     FETCH_DOCUMENT = 17
     PULL_ANNOUNCEMENTS = 18
-    TASK_ANSWER = 32
+    TASK_ANSWERS = 32
     DOCUMENT = 33
     ANNOUNCEMENTS = 34
 
@@ -110,18 +110,30 @@ def _decoder(fields_type: type[wire.Fields]) -> "msgspec.msgpack.Decoder[Any]":
 
 
 def _place(fields_type: type[wire.Fields], path: str) -> str:
-    """Turn msgspec's `[0][9][3]` into `assignment.roster[3]`."""
+    """Turn msgspec's `[0][...][9][3]` into `orders[].assignment.roster[3]`."""
     place = ""
     present: type[wire.Fields] | None = fields_type
+    listed: type[wire.Fields] | None = None
     for number in re.findall(r"\[(\d+|\.\.\.)\]", path):
         if present is None:
             place += "[]" if number == "..." else f"[{number}]"
+            present, listed = listed, None
             continue
         name = present.__struct_fields__[int(number)]
         place += f".{name}" if place else name
-        inner = present.__annotations__[name]
-        present = inner if isinstance(inner, type) and issubclass(inner, wire.Fields) else None
+        annotation = present.__annotations__[name]
+        present, listed = _fields_or_none(annotation), _fields_or_none(_element(annotation))
     return place
+
+
+def _fields_or_none(annotation: object) -> type[wire.Fields] | None:
+    return annotation if isinstance(annotation, type) and issubclass(annotation, wire.Fields) else None
+
+
+def _element(annotation: object) -> object:
+    """The elements' type of an annotated list; None for anything else."""
+    listed = next(iter(get_args(annotation)), None)
+    return next(iter(get_args(listed)), None)
 
 
 def _word(number: int) -> bytes:
@@ -174,6 +186,14 @@ def _read_assignment(f: wire.AssignmentFields) -> SignedAssignment:
     )
 
 
+def _write_order(order: messages.Order) -> wire.OrderFields:
+    return wire.OrderFields(assignment=_write_assignment(order.assignment), body=order.body, evidence=order.evidence)
+
+
+def _read_order(fields: wire.OrderFields) -> messages.Order:
+    return messages.Order(assignment=_read_assignment(fields.assignment), body=fields.body, evidence=fields.evidence)
+
+
 def _read_announcements(f: wire.AnnouncementsFields) -> messages.Announcements:
     total = sum(len(envelope) for envelope in f.envelopes)
     if total > limits.ENVELOPES_BYTES_MAX:
@@ -183,14 +203,14 @@ def _read_announcements(f: wire.AnnouncementsFields) -> messages.Announcements:
     return messages.Announcements(envelopes=tuple(f.envelopes))
 
 
-def _same(make: Callable[..., Message], fields_type: type[wire.Fields]) -> tuple[Any, Any]:
+def _same(make: Callable[..., object], fields_type: type[wire.Fields]) -> tuple[Any, Any]:
     """Writer and reader of a message whose fields have the same names and types on the wire (lists for tuples)."""
     names = fields_type.__struct_fields__
 
-    def write(message: Message) -> wire.Fields:
+    def write(message: object) -> wire.Fields:
         return fields_type(**{name: getattr(message, name) for name in names})
 
-    def read(fields: wire.Fields) -> Message:
+    def read(fields: wire.Fields) -> object:
         values = {name: getattr(fields, name) for name in names}
         return make(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
 
@@ -198,7 +218,8 @@ def _same(make: Callable[..., Message], fields_type: type[wire.Fields]) -> tuple
 
 
 _ANNOUNCED: Final = limits.ANNOUNCEMENT_BYTES_MAX - limits.ENVELOPE_OVERHEAD_BYTES_MAX
-_ASKED: Final = 1024  # a short request or answer: two words and a sentence
+_ASKED: Final = 1024  # a short request: two words
+_ANSWERED: Final = 4 * limits.TEXT_CHARACTERS_MAX + _ASKED  # to one order: two words and a sentence
 _CARRIED: Final = limits.ENVELOPE_BYTES_MAX - limits.ENVELOPE_OVERHEAD_BYTES_MAX
 
 
@@ -207,10 +228,8 @@ def _forms() -> tuple[_Form, ...]:
     plain: list[tuple[Kind, type[Message], type[wire.Fields], int]] = [
         (Kind.CHECKED_IN, messages.CheckedIn, wire.CheckedInFields, _ANNOUNCED),
         (Kind.TASK_PERFORMED, messages.TaskPerformed, wire.TaskPerformedFields, _ANNOUNCED),
-        (Kind.VOTE_CAST, messages.VoteCast, wire.VoteCastFields, _ANNOUNCED),
         (Kind.FETCH_DOCUMENT, messages.FetchDocument, wire.FetchDocumentFields, _ASKED),
         (Kind.PULL_ANNOUNCEMENTS, messages.PullAnnouncements, wire.PullAnnouncementsFields, _ASKED),
-        (Kind.TASK_ANSWER, messages.TaskAnswer, wire.TaskAnswerFields, 4 * limits.TEXT_CHARACTERS_MAX + _ASKED),
         (Kind.DOCUMENT, messages.Document, wire.DocumentFields, _CARRIED),
     ]
     forms = []
@@ -219,16 +238,34 @@ def _forms() -> tuple[_Form, ...]:
         forms.append(_Form(kind=kind, message=message, fields=fields, write=write, read=read, bytes_max=bytes_max))
     forms.append(
         _Form(
-            kind=Kind.ASSIGN_TASK,
-            message=messages.AssignTask,
-            fields=wire.AssignTaskFields,
-            write=lambda m: wire.AssignTaskFields(
-                assignment=_write_assignment(m.assignment), body=m.body, evidence=m.evidence
-            ),
-            read=lambda f: messages.AssignTask(
-                assignment=_read_assignment(f.assignment), body=f.body, evidence=f.evidence
-            ),
+            kind=Kind.ASSIGN_TASKS,
+            message=messages.AssignTasks,
+            fields=wire.AssignTasksFields,
+            write=lambda m: wire.AssignTasksFields(orders=[_write_order(order) for order in m.orders]),
+            read=lambda f: messages.AssignTasks(orders=tuple(_read_order(order) for order in f.orders)),
             bytes_max=_CARRIED,
+        )
+    )
+    write_vote, read_vote = _same(messages.Vote, wire.VoteFields)
+    forms.append(
+        _Form(
+            kind=Kind.VOTES_CAST,
+            message=messages.VotesCast,
+            fields=wire.VotesCastFields,
+            write=lambda m: wire.VotesCastFields(votes=[write_vote(vote) for vote in m.votes]),
+            read=lambda f: messages.VotesCast(votes=tuple(read_vote(vote) for vote in f.votes)),
+            bytes_max=_ANNOUNCED,
+        )
+    )
+    write_answer, read_answer = _same(messages.TaskAnswer, wire.TaskAnswerFields)
+    forms.append(
+        _Form(
+            kind=Kind.TASK_ANSWERS,
+            message=messages.TaskAnswers,
+            fields=wire.TaskAnswersFields,
+            write=lambda m: wire.TaskAnswersFields(answers=[write_answer(answer) for answer in m.answers]),
+            read=lambda f: messages.TaskAnswers(answers=tuple(read_answer(answer) for answer in f.answers)),
+            bytes_max=limits.ORDERS_MAX * _ANSWERED,
         )
     )
     forms.append(

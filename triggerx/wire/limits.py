@@ -33,6 +33,12 @@ EVIDENCE_BYTES_MAX: Final = 64 * 1024
 
 CONTENT_BYTES_MAX: Final = DOCUMENT_BYTES_MAX
 
+VOTES_MAX: Final = 16
+"""Votes in one announcement: with the longest codes there are they fit it."""
+
+ORDERS_MAX: Final = 64
+"""Orders in one request: a burst of triggers in a block. They fit a frame together, or travel in several."""
+
 ENVELOPES_MAX: Final = 512
 """Announcements in one reply: a few epochs of a hundred operators."""
 

@@ -44,8 +44,8 @@ class TaskPerformedFields(Fields, frozen=True):
     tp_signature: EcdsaSignature
 
 
-class VoteCastFields(Fields, frozen=True):
-    """Kind 3."""
+class VoteFields(Fields, frozen=True):
+    """One vote of kind 3."""
 
     task_key: Word
     task_hash: Word
@@ -53,6 +53,12 @@ class VoteCastFields(Fields, frozen=True):
     is_approved: bool
     code: Code
     signature: G1Point
+
+
+class VotesCastFields(Fields, frozen=True):
+    """Kind 3."""
+
+    votes: Annotated[list[VoteFields], Meta(min_length=1, max_length=limits.VOTES_MAX)]
 
 
 class FiringFields(Fields, frozen=True):
@@ -80,12 +86,18 @@ class AssignmentFields(Fields, frozen=True):
     signature: EcdsaSignature
 
 
-class AssignTaskFields(Fields, frozen=True):
-    """Kind 16."""
+class OrderFields(Fields, frozen=True):
+    """One order of kind 16."""
 
     assignment: AssignmentFields
     body: Annotated[bytes, Meta(min_length=1, max_length=limits.BODY_BYTES_MAX)]
     evidence: Annotated[bytes, Meta(min_length=1, max_length=limits.EVIDENCE_BYTES_MAX)]
+
+
+class AssignTasksFields(Fields, frozen=True):
+    """Kind 16."""
+
+    orders: Annotated[list[OrderFields], Meta(min_length=1, max_length=limits.ORDERS_MAX)]
 
 
 class FetchDocumentFields(Fields, frozen=True):
@@ -101,13 +113,19 @@ class PullAnnouncementsFields(Fields, frozen=True):
 
 
 class TaskAnswerFields(Fields, frozen=True):
-    """Kind 32."""
+    """One answer of kind 32."""
 
     task_key: Word
     attempt: Small
     is_accepted: bool
     code: Code
     message: Text
+
+
+class TaskAnswersFields(Fields, frozen=True):
+    """Kind 32."""
+
+    answers: Annotated[list[TaskAnswerFields], Meta(min_length=1, max_length=limits.ORDERS_MAX)]
 
 
 class DocumentFields(Fields, frozen=True):

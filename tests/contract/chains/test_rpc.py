@@ -39,11 +39,33 @@ async def test_calls_when_made_in_one_tick_then_share_requests_up_to_the_limit()
         await head_number(client)
         before = node.http_requests
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(head_number(client)) for _ in range(BATCH_MAX + 1)]
-        assert {task.result() for task in tasks} == {0}
+            for number in range(BATCH_MAX + 1):
+                group.create_task(client.call("eth_getBlockByNumber", [hex(number), False], answers.block))
         assert node.http_requests - before == 2
         assert node.calls["eth_chainId"] == 1
         assert client.calls_by_method["eth_getBlockByNumber"] == BATCH_MAX + 2
+
+
+async def test_calls_when_equal_in_one_tick_then_are_asked_once_and_each_has_the_answer() -> None:
+    async with scripted_node() as node, RpcClient([node.url], chain_id=31337) as client:
+        await head_number(client)
+        before = node.calls["eth_getBlockByNumber"]
+        heads = [asyncio.create_task(head_number(client)) for _ in range(BATCH_MAX + 1)]
+        first = asyncio.create_task(client.call("eth_getBlockByNumber", ["0x0", False], answers.block))
+        await asyncio.sleep(0)
+        heads[0].cancel()
+        assert await asyncio.gather(*heads[1:]) == [0] * BATCH_MAX
+        assert await first is not None
+        assert node.calls["eth_getBlockByNumber"] - before == 2
+        assert client.calls_by_method["eth_getBlockByNumber"] == 3
+
+
+async def test_calls_when_equal_and_the_node_refuses_then_each_is_told() -> None:
+    async with scripted_node() as node, RpcClient([node.url], chain_id=31337) as client:
+        await head_number(client)
+        found = await client.ask_all([Question("eth_unheardOf", [], answers.quantity)] * 3)
+        assert all(isinstance(one, NodeRefusal) for one in found)
+        assert node.calls["eth_unheardOf"] == 1
 
 
 def limit_reached(_params: list[object]) -> object:
@@ -177,7 +199,7 @@ async def test_client_when_closed_then_waiting_calls_fail() -> None:
 async def test_questions_when_asked_ahead_then_are_sent_at_once_and_answered_later() -> None:
     async with scripted_node() as node, RpcClient([node.url], chain_id=31337) as client:
         asked = client.ask_ahead([HEAD, HEAD])
-        while node.calls["eth_getBlockByNumber"] < 2:  # noqa: ASYNC110  the node counts, and tells nobody
+        while node.calls["eth_getBlockByNumber"] < 1:  # noqa: ASYNC110  the node counts, and tells nobody
             await asyncio.sleep(0)
         node.hangs = True
         assert [int(found.number) for found in await asked.answers()] == [0, 0]

@@ -155,6 +155,29 @@ async def test_intent_when_its_simulation_reverts_then_is_refused_without_a_nonc
         assert await on.reads.transaction_count(lane.address) == 2
 
 
+async def test_intents_when_of_a_known_kind_then_are_called_and_estimated_where_that_fails(
+    kind: Kind, tmp_path: Path
+) -> None:
+    async with bench(kind, tmp_path, block_time_s=0) as on:
+        contract = await on.deploy()
+        lane = on.lane()
+        counts = on.reads.client.calls_by_method
+        async with running(lane):
+            assert (await lane.submit(intent("first", contract, emitter.emit(1, b"x")))).receipt is not None
+            assert (counts["eth_call"], counts["eth_estimateGas"]) == (0, 1)
+            mined = await lane.submit(intent("second", contract, emitter.emit(2, b"y")))
+            assert mined.status is TransactionStatus.MINED
+            assert (counts["eth_call"], counts["eth_estimateGas"]) == (1, 1)
+            await lane.submit(intent("transfer", RECEIVER, value=Wei(1)))
+            refused = await lane.submit(intent("too much", RECEIVER, value=Wei(10**30)))
+            assert refused.status is TransactionStatus.REFUSED
+            assert counts["eth_call"] == 2
+            assert counts["eth_estimateGas"] > 2  # where there is no pending block, the latest is asked too
+        sent = [await on.store.transactions.get(name) for name in ("first", "second")]
+        gas = [decode(one.forms[0].raw).gas for one in sent if one is not None]
+        assert gas[0] == gas[1]
+
+
 async def test_burst_when_submitted_at_once_then_all_are_mined_without_a_gap(kind: Kind, tmp_path: Path) -> None:
     async with bench(kind, tmp_path, block_time_s=1) as on:
         lane = on.lane()

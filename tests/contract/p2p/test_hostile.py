@@ -10,22 +10,27 @@ import pytest
 from tests.contract.p2p.intruder import DOMAIN, intruding
 from tests.contract.p2p.swarm import ENGINE, WAIT_S, Libp2pSwarm, eventually, key_of, libp2p_swarm
 from tests.contract.p2p.test_peers import take
-from tests.unit.wire.examples import ANSWER, ASSIGN, FETCH, PERFORMED, VOTE
+from tests.unit.wire.examples import ANSWER, ASSIGN, FETCH, ONE_VOTE, PERFORMED, VOTE
 from triggerx.core.messages import (
     Announcements,
-    AssignTask,
+    AssignTasks,
     Document,
     FetchDocument,
     Heard,
     PullAnnouncements,
     Reply,
-    VoteCast,
+    VotesCast,
 )
 from triggerx.ports.peers import PeerRefusedError, PeerSilentError, PeerUnreachable
 from triggerx.wire import limits
 from triggerx.wire.seal import open_envelope
 
 GARBAGE = [b"", b"\x00", b"\xff" * 300, b"\x99\x01" + b"\xc0" * 40, bytes(limits.ANNOUNCEMENT_BYTES_MAX)]
+
+
+def coded(code: str) -> VotesCast:
+    """A vote that is known by its code."""
+    return VotesCast(votes=(replace(ONE_VOTE, code=code),))
 
 
 async def is_alive(swarm: Libp2pSwarm) -> None:
@@ -37,9 +42,9 @@ async def is_alive(swarm: Libp2pSwarm) -> None:
 
     one.answer(FetchDocument, answer)
     assert await two.ask(one.peer_id, FETCH, timeout_s=WAIT_S) == Document(content=b"alive")
-    async with one.announcements(VoteCast) as heard:
-        await two.announce(replace(VOTE, code="alive"), lifetime_s=60)
-        while (await take(heard)).message.code != "alive":
+    async with one.announcements(VotesCast) as heard:
+        await two.announce(coded("alive"), lifetime_s=60)
+        while (await take(heard)).message.votes[0].code != "alive":
             pass
 
 
@@ -123,13 +128,13 @@ async def test_gossip_when_expired_or_signed_by_a_stranger_then_is_not_kept(tmp_
 async def test_request_when_repeated_then_is_refused_even_after_a_restart(tmp_path: Path) -> None:
     async with libp2p_swarm(tmp_path) as swarm:
         one = await swarm.join(1)
-        handled: list[AssignTask] = []
+        handled: list[AssignTasks] = []
 
-        async def accept(heard: Heard[AssignTask]) -> Reply:
+        async def accept(heard: Heard[AssignTasks]) -> Reply:
             handled.append(heard.message)
             return ANSWER
 
-        one.answer(AssignTask, accept)
+        one.answer(AssignTasks, accept)
         async with intruding(ENGINE, one.addresses[0]) as engine:
             order = engine.seal(ASSIGN, signer=ENGINE)
             assert (await engine.ask(one.peer_id, order))[:1] == b"\x00"
@@ -137,7 +142,7 @@ async def test_request_when_repeated_then_is_refused_even_after_a_restart(tmp_pa
         await swarm.leave(1)
         swarm.bootstrap = ()
         one = await swarm.join(1)
-        one.answer(AssignTask, accept)
+        one.answer(AssignTasks, accept)
         async with intruding(ENGINE, one.addresses[0]) as engine:
             assert b"seen before" in await engine.ask(one.peer_id, order)
         assert handled == [ASSIGN]
@@ -148,17 +153,17 @@ async def test_announcement_when_repeated_after_a_restart_then_counts_once(tmp_p
         one = await swarm.join(1)
         async with intruding(3, one.addresses[0]) as intruder:
             vote = intruder.seal(VOTE, signer=3)
-            async with one.announcements(VoteCast) as heard:
+            async with one.announcements(VotesCast) as heard:
                 await intruder.link.publish(vote)
                 await take(heard)
         await swarm.leave(1)
         swarm.bootstrap = ()
         one = await swarm.join(1)
-        async with intruding(3, one.addresses[0]) as intruder, one.announcements(VoteCast) as heard:
+        async with intruding(3, one.addresses[0]) as intruder, one.announcements(VotesCast) as heard:
             assert (await take(heard)).message == VOTE  # kept from before
             await intruder.link.publish(vote)
-            await intruder.link.publish(intruder.seal(replace(VOTE, code="next"), signer=3))
-            assert (await take(heard)).message.code == "next"
+            await intruder.link.publish(intruder.seal(coded("next"), signer=3))
+            assert (await take(heard)).message.votes[0].code == "next"
 
 
 async def test_request_when_sent_with_anothers_envelope_then_is_refused(tmp_path: Path) -> None:
@@ -238,24 +243,24 @@ async def test_announce_when_nobody_is_connected_then_the_late_joiner_hears_it(t
         one = await swarm.join(1)
         await one.announce(VOTE, lifetime_s=60)
         two = await swarm.join(2)
-        async with two.announcements(VoteCast) as heard:
+        async with two.announcements(VotesCast) as heard:
             assert (await take(heard)).sender == key_of(1).address
 
 
 async def test_pull_when_there_is_more_than_one_reply_holds_then_the_newest_come(tmp_path: Path) -> None:
     async with libp2p_swarm(tmp_path) as swarm:
         one = await swarm.join(1)
-        await asyncio.gather(*(one.announce(replace(VOTE, code=f"old{n}"), lifetime_s=60) for n in range(8)))
+        await asyncio.gather(*(one.announce(coded(f"old{n}"), lifetime_s=60) for n in range(8)))
         new = {f"new{number}" for number in range(limits.ENVELOPES_MAX)}
-        await asyncio.gather(*(one.announce(replace(VOTE, code=code), lifetime_s=60) for code in new))
+        await asyncio.gather(*(one.announce(coded(code), lifetime_s=60) for code in new))
         two = await swarm.join(2)
         reply = await two.ask(one.peer_id, PullAnnouncements(issued_since=0), timeout_s=WAIT_S)
         assert isinstance(reply, Announcements)
         opened = [open_envelope(each, domain=DOMAIN, now=int(time.time())) for each in reply.envelopes]
-        assert {each.message.code for each in opened if isinstance(each.message, VoteCast)} == new
-        async with two.announcements(VoteCast) as heard:  # gossip of before it joined may bring older ones as well
+        assert {each.message.votes[0].code for each in opened if isinstance(each.message, VotesCast)} == new
+        async with two.announcements(VotesCast) as heard:  # gossip of before it joined may bring older ones as well
             while new:
-                new.discard((await take(heard)).message.code)
+                new.discard((await take(heard)).message.votes[0].code)
 
 
 async def test_refusal_when_the_peer_gives_a_reason_then_the_asker_repeats_it(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from tests.fakes.log import RecordingLog
 from tests.fakes.store import temporary_store
 from tests.unit.wire.examples import FETCH, VOTE
 from triggerx.core.errors import ConfigurationError, RecoverableError, TriggerxError, UnavailableError
-from triggerx.core.messages import CheckedIn, Document, FetchDocument, Heard, Reply, VoteCast
+from triggerx.core.messages import CheckedIn, Document, FetchDocument, Heard, Reply, VotesCast
 from triggerx.node.clock import SystemClock
 from triggerx.p2p.nexus import open_peers
 from triggerx.p2p.services import PeersServices
@@ -81,7 +81,7 @@ async def test_open_when_the_body_fails_then_the_error_comes_out_as_it_is(tmp_pa
 async def test_close_when_somebody_listens_then_the_reader_is_told(tmp_path: Path) -> None:
     async with libp2p_swarm(tmp_path) as swarm:
         one = await swarm.join(1)
-        async with one.announcements(VoteCast) as heard:
+        async with one.announcements(VotesCast) as heard:
             await swarm.leave(1)
             with pytest.raises(RecoverableError):
                 await anext(heard)
@@ -95,7 +95,7 @@ async def test_host_when_it_crashes_then_it_is_restarted_and_peers_come_back(tmp
         await eventually(lambda: "libp2p failed and is restarted" in swarm.nodes[1].log.events("error"))
         await eventually(lambda: one.peer_id in two.connected() and two.peer_id in one.connected())
         assert one.addresses == addresses
-        async with one.announcements(VoteCast) as heard:
+        async with one.announcements(VotesCast) as heard:
             await two.announce(VOTE, lifetime_s=60)
             assert (await take(heard)).message == VOTE
 
@@ -171,7 +171,7 @@ async def test_node_when_it_has_no_key_then_it_listens_and_refuses_to_answer(tmp
     async with libp2p_swarm(tmp_path) as swarm:
         one = await swarm.join(1)
         reader = await swarm.join(2, signer=None)
-        async with reader.announcements(VoteCast) as heard:
+        async with reader.announcements(VotesCast) as heard:
             await one.announce(VOTE, lifetime_s=60)
             assert (await take(heard)).message == VOTE
         with pytest.raises(PeerRefusedError, match="no key"):

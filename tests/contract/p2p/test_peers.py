@@ -9,19 +9,18 @@ from typing import TypeVar
 import pytest
 
 from tests.contract.p2p.swarm import ENGINE, STRANGER, WAIT_S, eventually, key_of, open_swarm
-from tests.unit.wire.examples import ASSIGN, FETCH, PERFORMED, VOTE
+from tests.unit.wire.examples import ANSWER, ASSIGN, FETCH, ONE_VOTE, PERFORMED, VOTE
 from triggerx.core.errors import InvalidInput, RecoverableError
 from triggerx.core.messages import (
     Announcement,
-    AssignTask,
+    AssignTasks,
     CheckedIn,
     Document,
     FetchDocument,
     Heard,
     Reply,
-    TaskAnswer,
     TaskPerformed,
-    VoteCast,
+    VotesCast,
 )
 from triggerx.ports.peers import PeerRefusedError, PeerSilentError, PeerUnreachable
 
@@ -41,7 +40,7 @@ async def test_announce_when_others_listen_then_all_hear_it_once_and_the_sender_
         for node in nodes:
             await node.announce(VOTE, lifetime_s=60)
         for node in nodes:
-            async with node.announcements(VoteCast) as heard:
+            async with node.announcements(VotesCast) as heard:
                 found = [await take(heard) for _ in nodes]
             assert {one.message for one in found} == {VOTE}
             assert {(one.sender, one.peer_id) for one in found} == {
@@ -54,20 +53,20 @@ async def test_announcements_when_another_type_is_said_then_only_the_wanted_are_
 ) -> None:
     async with open_swarm(kind, tmp_path) as swarm:
         one, two = await swarm.join(1), await swarm.join(2)
-        async with two.announcements(TaskPerformed) as performed, two.announcements(VoteCast, TaskPerformed) as both:
+        async with two.announcements(TaskPerformed) as performed, two.announcements(VotesCast, TaskPerformed) as both:
             await one.announce(VOTE, lifetime_s=60)
             await one.announce(PERFORMED, lifetime_s=60)
             assert (await take(performed)).message == PERFORMED
-            assert {type((await take(both)).message) for _ in range(2)} == {VoteCast, TaskPerformed}
+            assert {type((await take(both)).message) for _ in range(2)} == {VotesCast, TaskPerformed}
 
 
 async def test_announcements_when_read_late_then_what_is_still_valid_is_heard(kind: str, tmp_path: Path) -> None:
     async with open_swarm(kind, tmp_path) as swarm:
         one, two = await swarm.join(1), await swarm.join(2)
-        async with two.announcements(VoteCast) as heard:
+        async with two.announcements(VotesCast) as heard:
             await one.announce(VOTE, lifetime_s=60)
             await take(heard)
-        async with two.announcements(VoteCast) as again:
+        async with two.announcements(VotesCast) as again:
             assert (await take(again)).message == VOTE
 
 
@@ -76,15 +75,15 @@ async def test_join_when_others_spoke_before_then_it_catches_up(kind: str, tmp_p
         one = await swarm.join(1)
         await one.announce(VOTE, lifetime_s=60)
         three = await swarm.join(3)
-        async with three.announcements(VoteCast) as heard:
+        async with three.announcements(VotesCast) as heard:
             assert (await take(heard)).sender == key_of(1).address
 
 
 async def test_announce_when_the_message_is_out_of_bounds_then_is_refused_here(kind: str, tmp_path: Path) -> None:
     async with open_swarm(kind, tmp_path) as swarm:
         one = await swarm.join(1)
-        with pytest.raises(InvalidInput, match=r"^code"):
-            await one.announce(replace(VOTE, code="c" * 65), lifetime_s=60)
+        with pytest.raises(InvalidInput, match=r"^votes\[0\].code"):
+            await one.announce(VotesCast(votes=(replace(ONE_VOTE, code="c" * 65),)), lifetime_s=60)
 
 
 async def test_locate_when_an_operator_has_checked_in_then_returns_its_peer(kind: str, tmp_path: Path) -> None:
@@ -175,7 +174,7 @@ async def test_stranger_when_it_speaks_then_nobody_hears_it_and_it_is_told_what_
     async with open_swarm(kind, tmp_path) as swarm:
         one, stranger = await swarm.join(1), await swarm.join(STRANGER)
         one.answer(FetchDocument, _nothing)
-        async with one.announcements(VoteCast) as heard:
+        async with one.announcements(VotesCast) as heard:
             await stranger.announce(VOTE, lifetime_s=60)
             with pytest.raises(PeerRefusedError, match="register it"):
                 await stranger.ask(one.peer_id, FETCH, timeout_s=WAIT_S)
@@ -188,13 +187,12 @@ async def test_engine_when_it_checks_in_and_assigns_then_it_is_believed_in_that_
 ) -> None:
     async with open_swarm(kind, tmp_path) as swarm:
         one, engine, two = await swarm.join(1), await swarm.join(ENGINE), await swarm.join(2)
-        answer = TaskAnswer(task_key=PERFORMED.task_key, attempt=1, is_accepted=True, code="ok", message="")
 
-        async def accept(heard: Heard[AssignTask]) -> Reply:
-            return answer
+        async def accept(heard: Heard[AssignTasks]) -> Reply:
+            return ANSWER
 
-        one.answer(AssignTask, accept)
-        assert await engine.ask(one.peer_id, ASSIGN, timeout_s=WAIT_S) == answer
+        one.answer(AssignTasks, accept)
+        assert await engine.ask(one.peer_id, ASSIGN, timeout_s=WAIT_S) == ANSWER
         with pytest.raises(PeerRefusedError):
             await two.ask(one.peer_id, ASSIGN, timeout_s=WAIT_S)
         async with one.announcements(CheckedIn, TaskPerformed) as heard:

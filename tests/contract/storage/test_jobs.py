@@ -45,6 +45,12 @@ async def test_a_job_when_never_stored_is_none(store: Store) -> None:
     assert await store.jobs.get(job_id(1)) is None
 
 
+async def test_jobs_when_asked_by_many_ids_are_those_there_are(store: Store) -> None:
+    jobs = [await stored_job(store, number) for number in (2, 1)]
+    assert await store.jobs.get_many([job_id(1), job_id(9), job_id(2)]) == tuple(jobs)
+    assert await store.jobs.get_many([]) == ()
+
+
 async def test_a_body_when_replaced_is_read_with_its_version(store: Store) -> None:
     new = await stored_job(store)
     await store.jobs.replace_body(job_id(1), event_body(), job_hash=hash32(70), version=NOW + 9)

@@ -78,8 +78,15 @@ async def test_a_performance_when_saved_moves_on_and_its_order_stays(store: Stor
 async def test_open_performances_when_listed_are_those_without_a_final_status(store: Store) -> None:
     for number, status in enumerate(PerformanceStatus, start=1):
         await store.performances.insert(replace(performance(number), status=status))
-    found = [(one.signed.assignment.task_key, one.status) for one in await store.performances.list_open()]
-    assert found == [(hash32(1), PerformanceStatus.ACCEPTED), (hash32(2), PerformanceStatus.EXECUTED)]
+    assert await store.performances.list_open() == ((hash32(1), 1), (hash32(2), 1))
+
+
+async def test_performances_when_asked_by_task_are_every_attempt_at_those_oldest_first(store: Store) -> None:
+    for one in (performance(2), performance(1), performance(3), performance(1, attempt=2)):
+        await store.performances.insert(one)
+    found = await store.performances.of_tasks([hash32(1), hash32(2), hash32(9)])
+    assert found == (performance(2), performance(1), performance(1, attempt=2))
+    assert await store.performances.of_tasks([]) == ()
 
 
 async def test_a_vote_when_repeated_is_allowed_and_changes_nothing(store: Store) -> None:

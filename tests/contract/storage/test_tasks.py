@@ -120,6 +120,27 @@ async def test_a_task_when_saved_back_forgets_what_is_none_again(store: Store) -
     assert await store.tasks.get(task.task_id) == task
 
 
+async def test_tasks_when_saved_together_keep_every_column_but_the_attesters(store: Store) -> None:
+    await stored_job(store)
+    tasks = [finished(await stored_task(store, number)) for number in (1, 2)]
+    await store.tasks.save_many(tasks)
+    assert await store.tasks.by_keys([hash32(1), hash32(2)]) == tuple(
+        replace(task, task_attester_ids=()) for task in tasks
+    )
+    await store.tasks.save(tasks[0])
+    await store.tasks.save_many([replace(tasks[0], attempt=3), replace(tasks[1], task_performer=None)])
+    assert await store.tasks.get(tasks[0].task_id) == replace(tasks[0], attempt=3)
+    assert await store.tasks.get(tasks[1].task_id) == replace(tasks[1], task_attester_ids=(), task_performer=None)
+    await store.tasks.save_many([])
+
+
+async def test_tasks_when_asked_by_many_keys_are_those_there_are_oldest_first(store: Store) -> None:
+    await stored_job(store)
+    first, second = await stored_task(store, 2), await stored_task(store, 1)
+    assert await store.tasks.by_keys([hash32(1), hash32(9), hash32(2)]) == (first, second)
+    assert await store.tasks.by_keys([]) == ()
+
+
 async def test_a_task_when_its_attesters_change_has_the_new_ones_in_their_order(store: Store) -> None:
     await stored_job(store)
     done = finished(await stored_task(store))
@@ -197,6 +218,19 @@ async def test_an_order_when_inserted_again_keeps_its_status(store: Store) -> No
     await store.assignments.insert(signed(attempt=1))
     await store.assignments.set_status(hash32(1), 1, AssignmentStatus.REFUSED, "busy")
     await store.assignments.insert(signed(attempt=1))
+    assert await store.assignments.list_by_task(hash32(1)) == (
+        AssignmentRow(signed=signed(attempt=1), status=AssignmentStatus.REFUSED, reason="busy"),
+        AssignmentRow(signed=signed(attempt=2), status=AssignmentStatus.SENT),
+    )
+
+
+async def test_orders_when_inserted_together_are_there_and_a_known_one_keeps_its_status(store: Store) -> None:
+    await stored_job(store)
+    await stored_task(store)
+    await store.assignments.insert(signed(attempt=1))
+    await store.assignments.set_status(hash32(1), 1, AssignmentStatus.REFUSED, "busy")
+    await store.assignments.insert_many([signed(attempt=1), signed(attempt=2)])
+    await store.assignments.insert_many([])
     assert await store.assignments.list_by_task(hash32(1)) == (
         AssignmentRow(signed=signed(attempt=1), status=AssignmentStatus.REFUSED, reason="busy"),
         AssignmentRow(signed=signed(attempt=2), status=AssignmentStatus.SENT),

@@ -12,7 +12,17 @@ from triggerx.core.errors import RecoverableError
 from triggerx.core.evidence import TimeEvidence
 from triggerx.core.job import JobBody, TimeTrigger
 from triggerx.core.keeper import CheckIn
-from triggerx.core.messages import DECLINED, AssignTask, CheckedIn, Document, Heard, Reply, TaskAnswer
+from triggerx.core.messages import (
+    DECLINED,
+    AssignTasks,
+    CheckedIn,
+    Document,
+    Heard,
+    Order,
+    Reply,
+    TaskAnswer,
+    TaskAnswers,
+)
 from triggerx.core.task import Task
 from triggerx.evm.hub import Firing, task_key
 from triggerx.evm.types import Hash32
@@ -24,49 +34,49 @@ ATTEMPTS_MAX = 3
 KEY = task_key(job_body().job_id, Firing.time(DUE))
 ATTEMPT_S = NETWORK.timing.performer_window_s + NETWORK.timing.announce_grace_s
 
-Handler = Callable[[Heard[AssignTask]], Awaitable[Reply]]
+Handler = Callable[[Order], Awaitable[TaskAnswer | Reply]]
 
 
 def dispatcher(node: Node) -> Dispatcher:
     return Dispatcher(node.services, attempts_max=ATTEMPTS_MAX, acknowledge_timeout_s=3, poll_s=POLL_S)
 
 
-def answer(heard: Heard[AssignTask], *, is_accepted: bool = True, code: str = "ok") -> TaskAnswer:
-    order = heard.message.assignment.assignment
+def answer(given: Order, *, is_accepted: bool = True, code: str = "ok") -> TaskAnswer:
+    order = given.assignment.assignment
     return TaskAnswer(
         task_key=order.task_key, attempt=order.attempt, is_accepted=is_accepted, code=code, message="as the test says"
     )
 
 
-async def accept(heard: Heard[AssignTask]) -> Reply:
-    return answer(heard)
+async def accept(order: Order) -> TaskAnswer | Reply:
+    return answer(order)
 
 
-async def refuse(heard: Heard[AssignTask]) -> Reply:
-    return answer(heard, is_accepted=False, code="job_inactive")
+async def refuse(order: Order) -> TaskAnswer | Reply:
+    return answer(order, is_accepted=False, code="job_inactive")
 
 
-async def decline(heard: Heard[AssignTask]) -> Reply:
-    return answer(heard, is_accepted=False, code=DECLINED)
+async def decline(order: Order) -> TaskAnswer | Reply:
+    return answer(order, is_accepted=False, code=DECLINED)
 
 
-async def be_busy(heard: Heard[AssignTask]) -> Reply:
-    return answer(heard, is_accepted=False, code="busy")
+async def be_busy(order: Order) -> TaskAnswer | Reply:
+    return answer(order, is_accepted=False, code="busy")
 
 
-async def not_know_the_trigger(heard: Heard[AssignTask]) -> Reply:
-    return answer(heard, is_accepted=False, code="trigger_unknown")
+async def not_know_the_trigger(order: Order) -> TaskAnswer | Reply:
+    return answer(order, is_accepted=False, code="trigger_unknown")
 
 
-async def be_expired(heard: Heard[AssignTask]) -> Reply:
-    return answer(heard, is_accepted=False, code="expired")
+async def be_expired(order: Order) -> TaskAnswer | Reply:
+    return answer(order, is_accepted=False, code="expired")
 
 
-async def be_silent(heard: Heard[AssignTask]) -> Reply:
+async def be_silent(order: Order) -> TaskAnswer | Reply:
     raise RecoverableError("killed while it worked on the answer")
 
 
-async def say_something_else(heard: Heard[AssignTask]) -> Reply:
+async def say_something_else(order: Order) -> TaskAnswer | Reply:
     return Document(content=b"what you did not ask for")
 
 
@@ -77,7 +87,9 @@ class Stage:
     scene: Scene
     engine: Node
     handlers: dict[int, Handler] = field(default_factory=dict)
-    orders: list[tuple[int, AssignTask]] = field(default_factory=list)
+    orders: list[tuple[int, Order]] = field(default_factory=list)
+    requests: list[tuple[int, int]] = field(default_factory=list)
+    """Of each request its performer's number, and how many orders it brought."""
     ranks: tuple[int, ...] = ()
     """The performers' numbers in the order of the draw."""
 
@@ -124,11 +136,18 @@ async def stage(
             peers = await scene.network.join(key.address, peer_of(number))
             await peers.announce(CheckedIn(addresses=(), version="1"), lifetime_s=60)
 
-            async def handle(heard: Heard[AssignTask], number: int = number) -> Reply:
-                it.orders.append((number, heard.message))
-                return await it.handlers.get(number, accept)(heard)
+            async def handle(heard: Heard[AssignTasks], number: int = number) -> Reply:
+                it.requests.append((number, len(heard.message.orders)))
+                answers: list[TaskAnswer] = []
+                for order in heard.message.orders:
+                    it.orders.append((number, order))
+                    said = await it.handlers.get(number, accept)(order)
+                    if not isinstance(said, TaskAnswer):
+                        return said
+                    answers.append(said)
+                return TaskAnswers(answers=tuple(answers))
 
-            peers.answer(AssignTask, handle)
+            peers.answer(AssignTasks, handle)
         if online:
             await it.come_online(0, 1, 2, 3)
         if isinstance(body.trigger, TimeTrigger):

@@ -9,12 +9,12 @@ from tests.roles.scene import Node, Scene, open_scene, wish
 from tests.unit.core.sample import DUE, KEEPERS, NETWORK, PAID, job_body
 from triggerx.core.canonical import Json
 from triggerx.core.errors import InvalidInput
-from triggerx.core.evidence import Evidence, TimeEvidence, dump_evidence, firing_of
+from triggerx.core.evidence import Evidence, TimeEvidence, dump_evidence, firing_of, moment_of
 from triggerx.core.job import Job, JobBody
 from triggerx.core.keeper import CheckIn
-from triggerx.core.task import Task, TaskId
+from triggerx.core.task import SignedAssignment, Task, TaskId
 from triggerx.evm.hub import Firing, task_key
-from triggerx_engine.draft import draft_assignment
+from triggerx_engine.draft import draft_assignments
 
 LAG_S = NETWORK.timing.seed_lag_s
 
@@ -52,7 +52,7 @@ async def test_draft_when_an_event_was_confirmed_late_then_its_own_second_fixes_
         engine, job = await engine_with(scene, job_body(trigger=PAID))
         evidence = await scene.pay()
         await scene.pass_time(later_s)
-        signed = await draft_assignment(engine.services, task_of(job, *seen(evidence)), job)
+        signed = await drafted(engine, task_of(job, *seen(evidence)), job)
         assert signed.assignment == (await scene.order(job.body, evidence=evidence)).assignment
         assert (signed.seed_block, signed.seed_block_hash) == await scene.seed(evidence.moment)
         assert signed.assignment.not_before == evidence.block_timestamp
@@ -65,7 +65,7 @@ async def test_draft_when_the_firing_is_of_time_or_by_hand_then_due_second_and_r
     async with open_scene(tmp_path, now=DUE) as scene:
         engine, job = await engine_with(scene, job_body())
         for evidence in (TimeEvidence(due=DUE), wish(job.body, at=DUE - 3)):
-            signed = await draft_assignment(engine.services, task_of(job, *seen(evidence)), job)
+            signed = await drafted(engine, task_of(job, *seen(evidence)), job)
             block = await scene.chain.block(signed.seed_block)
             assert block is not None and block.timestamp == evidence.moment - LAG_S
             assert signed.assignment.not_before == evidence.moment
@@ -77,7 +77,12 @@ async def test_draft_when_the_evidence_is_not_that_of_the_firing_then_it_is_refu
         another: dict[str, Json] = {"kind": "time", "due": DUE + 10}
         for evidence in ({}, another):
             with pytest.raises(InvalidInput, match="evidence"):
-                await draft_assignment(engine.services, task_of(job, Firing.time(DUE), evidence), job)
+                await drafted(engine, task_of(job, Firing.time(DUE), evidence), job)
+
+
+async def drafted(engine: Node, task: Task, job: Job) -> SignedAssignment:
+    (signed,) = await draft_assignments(engine.services, moment_of(task.firing, task.evidence), [(task, job)])
+    return signed
 
 
 def seen(evidence: Evidence) -> tuple[Firing, dict[str, Json]]:

@@ -15,7 +15,7 @@ from triggerx.core.canonical import Json
 from triggerx.core.evidence import EventEvidence, dump_evidence, firing_of, parse_evidence
 from triggerx.core.job import JobBody
 from triggerx.core.ledger import LedgerEntry, Outcome, Reason
-from triggerx.core.messages import AssignTask, Heard, Reply
+from triggerx.core.messages import Order, Reply, TaskAnswer
 from triggerx.core.task import Task, TaskStatus
 from triggerx.core.task_inputs import PeerPerformed
 from triggerx.core.terms import JobTerms
@@ -96,19 +96,19 @@ async def paid(tmp_path: Path, body: JobBody = GUARDED, *, online: bool = True) 
 def keep_the_chain(payment: Payment) -> None:
     """Let every performer do what a keeper does: a log in a block that is not canonical is waited for."""
 
-    async def look(heard: Heard[AssignTask]) -> Reply:
-        evidence = parse_evidence(sent(heard.message), heard.message.assignment.firing)
+    async def look(order: Order) -> TaskAnswer | Reply:
+        evidence = parse_evidence(sent(order), order.assignment.firing)
         assert isinstance(evidence, EventEvidence)
         block = await payment.it.scene.chain.block(evidence.block_number)
         if block is None or block.hash != evidence.block_hash:
-            return answer(heard, is_accepted=False, code="trigger_unknown")
-        return await accept(heard)
+            return answer(order, is_accepted=False, code="trigger_unknown")
+        return await accept(order)
 
     for rank in range(4):
         payment.it.set(rank, look)
 
 
-def sent(order: AssignTask) -> dict[str, Json]:
+def sent(order: Order) -> dict[str, Json]:
     """The evidence that an order came with."""
 
     found: dict[str, Json] = json.loads(order.evidence)

@@ -1,6 +1,6 @@
 """The order desk of the keeper whom the draw elects, and an engine that can ask it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,9 +14,10 @@ from triggerx.core.canonical import canonical_json
 from triggerx.core.evidence import Evidence
 from triggerx.core.job import JobBody
 from triggerx.core.job_body import encode_body
-from triggerx.core.messages import AssignTask, TaskAnswer
+from triggerx.core.messages import AssignTasks, Order, TaskAnswer, TaskAnswers
 from triggerx.core.task import SignedAssignment
 from triggerx.evm.hub import assignment_digest
+from triggerx.ports.store.peering import Performance
 from triggerx_keeper.claims import Claims
 from triggerx_keeper.computing import Computing
 from triggerx_keeper.identity import Identity
@@ -39,12 +40,20 @@ class Desk:
         self, order: SignedAssignment, *, body: bytes | None = None, evidence: bytes | None = None
     ) -> TaskAnswer:
         evidence = evidence or canonical_json({"kind": "time", "due": order.firing.index})
-        request = AssignTask(assignment=order, body=body or encode_body(job_body()), evidence=evidence)
-        answer = await self.engine.ask(peer_of(self.number), request, timeout_s=5)
-        assert isinstance(answer, TaskAnswer)
+        (answer,) = await self.ask_all(Order(assignment=order, body=body or encode_body(job_body()), evidence=evidence))
         key = order.assignment
         assert (answer.task_key, answer.attempt) == (key.task_key, key.attempt)
         return answer
+
+    async def ask_all(self, *orders: Order) -> tuple[TaskAnswer, ...]:
+        reply = await self.engine.ask(peer_of(self.number), AssignTasks(orders=orders), timeout_s=5)
+        assert isinstance(reply, TaskAnswers)
+        return reply.answers
+
+    async def taken(self) -> Sequence[Performance]:
+        """What the keeper has taken on and not finished."""
+        performances = self.keeper.store.performances
+        return await performances.of_tasks([task_key for task_key, _ in await performances.list_open()])
 
     async def order(self, body: JobBody | None = None, **changes: object) -> SignedAssignment:
         """The honest order, or one whose assignment was changed before the engine signed it."""

@@ -20,7 +20,7 @@ from tests.roles.scene import REGISTRY
 from tests.unit.core.sample import DUE, KEEPERS, NETWORK, job_body
 from triggerx.core.document import TaskDocument
 from triggerx.core.errors import RecoverableError
-from triggerx.core.messages import VoteCast
+from triggerx.core.messages import VotesCast
 from triggerx.events import VoteHeard
 from triggerx.evm.bn254.hash_to_point import hash_to_point
 from triggerx.evm.contracts import JobRegistry
@@ -37,20 +37,36 @@ async def test_run_when_the_document_is_true_then_it_votes_yes_once_and_tells_ev
     async with open_booth(tmp_path) as booth, booth.at_work():
         other = await booth.scene.keeper((booth.number + 1) % 4)
         document = await honest(booth.scene)
-        async with other.peers.announcements(VoteCast) as votes:
+        async with other.peers.announcements(VotesCast) as votes:
             share = await booth.vote_on(document)
             async with asyncio.timeout(EVENT_S):
                 heard = await anext(aiter(votes))
         await booth.scene.pass_time(3)
         assert (share.operator_id, share.is_approved, share.code) == (booth.number + 1, True, "ok")
-        assert (heard.message.signature, heard.message.task_hash) == (share.signature, hash_of(document))
+        (vote,) = heard.message.votes
+        assert (vote.signature, vote.task_hash) == (share.signature, hash_of(document))
         assert heard.sender == KEEPERS[booth.number].address
         assert await booth.bound() == [(True, "ok")]
         signer = booth.attester.services.keeper_signer
         assert signer is not None
-        message = ballot_message(document, heard.message.cid, is_approved=True)
+        message = ballot_message(document, vote.cid, is_approved=True)
         assert point_of(share.signature) == signer.sign_bls(TASKS_DOMAIN, message)
         assert hash_to_point(TASKS_DOMAIN, message) != point_of(share.signature)
+
+
+async def test_run_when_documents_are_judged_together_then_their_votes_are_one_announcement(tmp_path: Path) -> None:
+    async with open_booth(tmp_path) as booth:
+        other = await booth.scene.keeper((booth.number + 1) % 4)
+        document = await honest(booth.scene)
+        false = [replace(document, action=replace(document.action, fee=Wei(fee))) for fee in (7, 8, 9)]
+        for each in false:
+            await booth.hear(each)
+        async with other.peers.announcements(VotesCast) as votes, booth.at_work():
+            async with asyncio.timeout(EVENT_S):
+                heard = await anext(aiter(votes))
+        assert {(vote.task_hash, vote.is_approved) for vote in heard.message.votes} == {
+            (hash_of(each), False) for each in false
+        }
 
 
 Change = Callable[[TaskDocument], TaskDocument]

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -11,14 +11,14 @@ from tests.roles.keeper.acts import identity
 from tests.roles.scene import Node, Scene, open_scene, running
 from tests.unit.core.sample import DUE, STRANGER
 from triggerx.core.errors import InvalidInput, UnrecoverableError
-from triggerx.core.messages import VoteCast
+from triggerx.core.messages import Vote, VotesCast
 from triggerx.evm.keccak import keccak256
 from triggerx.evm.tasks import TASKS_DOMAIN
 from triggerx.ports.store.peering import OwnVote
 from triggerx_keeper.attester import PHASE
 from triggerx_keeper.ballots import BallotBox, point_of
 
-KEY, HASH = keccak256(b"task key"), keccak256(b"task hash")
+KEY, HASH, OTHER_HASH = keccak256(b"task key"), keccak256(b"task hash"), keccak256(b"another task hash")
 INFINITY = bytes(64)
 OFF_THE_CURVE = b"\x01" * 64
 TOO_LARGE = b"\xff" * 64
@@ -42,9 +42,9 @@ async def open_hall(tmp_path: Path) -> AsyncIterator[Hall]:
         yield Hall(scene, await scene.keeper(0), await scene.keeper(1))
 
 
-def vote(node: Node, *, is_approved: bool = True, signature: bytes | None = None) -> VoteCast:
+def vote(node: Node, *, is_approved: bool = True, signature: bytes | None = None) -> Vote:
     x, y = identity(node).signer.sign_bls(TASKS_DOMAIN, b"a message")
-    return VoteCast(
+    return Vote(
         task_key=KEY,
         task_hash=HASH,
         cid="b" + "a" * 58,
@@ -54,8 +54,8 @@ def vote(node: Node, *, is_approved: bool = True, signature: bytes | None = None
     )
 
 
-async def cast(node: Node, message: VoteCast) -> None:
-    await node.peers.announce(message, lifetime_s=600)
+async def cast(node: Node, *votes: Vote) -> None:
+    await node.peers.announce(VotesCast(votes=votes), lifetime_s=600)
 
 
 async def test_run_when_an_operator_votes_then_its_first_vote_on_the_hash_is_kept(tmp_path: Path) -> None:
@@ -78,6 +78,15 @@ async def test_run_when_the_signature_is_no_point_then_the_vote_is_ignored_and_t
         await cast(hall.other, vote(hall.other))
         await hall.scene.settle()
         assert await hall.heard() == [(2, True)]
+
+
+async def test_run_when_one_of_several_votes_is_bad_then_those_beside_it_are_kept(tmp_path: Path) -> None:
+    async with open_hall(tmp_path) as hall, running(BallotBox(hall.own.services).run()):
+        other = replace(vote(hall.other), task_hash=OTHER_HASH)
+        await cast(hall.other, vote(hall.other, signature=INFINITY), other, vote(hall.other))
+        await hall.scene.settle()
+        assert await hall.heard() == [(2, True)]
+        assert len(await hall.own.store.votes.shares(OTHER_HASH)) == 1
 
 
 async def test_run_when_the_voter_is_no_operator_any_more_then_the_vote_is_ignored(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.chain import FakeChain
 from tests.fakes.mining import mine_transaction, transaction
 from tests.roles.scene import HUB, Scene, open_scene, wish
 from tests.unit.core.sample import (
@@ -25,7 +26,8 @@ from triggerx.core.evidence import RUN_AGE_S_MAX, EventEvidence, Evidence, TimeE
 from triggerx.core.job import JobBody
 from triggerx.core.job_body import expected_job_hash
 from triggerx.core.validation import RegistryEntry, Ruling, Verdict
-from triggerx.evm.types import ChainId
+from triggerx.evm.types import ChainId, Hash32
+from triggerx.ports.chain import Receipt
 from triggerx_keeper.claims import Claims
 
 PAID_BODY = job_body(trigger=PAID)
@@ -253,3 +255,22 @@ async def test_check_again_when_nothing_was_reorganised_then_nothing_speaks_agai
             assert await clerk.claims.check_again(PAID_BODY, each) is None
         await clerk.scene.chain.reorganise(2)
         assert ruling_of(await clerk.claims.check_again(PAID_BODY, evidence))[0] is Ruling.WAIT
+
+
+async def test_check_again_when_the_events_block_is_the_newest_or_its_parent_then_nothing_more_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_clerk(tmp_path) as clerk:
+        evidence = await clerk.scene.pay()
+        reads = 0
+
+        async def counted(tx_hash: Hash32) -> Receipt | None:
+            nonlocal reads
+            reads += 1
+            return await FakeChain.receipt(clerk.scene.chain, tx_hash)
+
+        monkeypatch.setattr(clerk.scene.chain, "receipt", counted)
+        for expected in (0, 0, 1):
+            assert await clerk.claims.check_again(PAID_BODY, evidence) is None
+            assert reads == expected
+            await clerk.scene.pass_time(1)

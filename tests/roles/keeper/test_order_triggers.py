@@ -23,7 +23,7 @@ async def test_answer_when_a_trigger_of_any_kind_is_true_then_the_order_is_taken
         order = await desk.scene.order(body, evidence=evidence)
         answer = await desk.ask(order, body=encode_body(body), evidence=canonical_json(dump_evidence(evidence)))
         assert (answer.is_accepted, answer.code) == (True, "ok")
-        (performance,) = await desk.keeper.store.performances.list_open()
+        (performance,) = await desk.taken()
         assert parse_evidence(performance.evidence, order.firing) == evidence
         assert order.assignment.not_before == evidence.moment
 
@@ -42,7 +42,7 @@ async def test_answer_when_the_engine_claims_what_was_not_then_it_is_refused(tmp
         order = await desk.scene.order(body, evidence=evidence)
         answer = await desk.ask(order, body=encode_body(body), evidence=canonical_json(dump_evidence(evidence)))
         assert (answer.is_accepted, answer.code) == (False, "trigger_false")
-        assert await desk.keeper.store.performances.list_open() == ()
+        assert await desk.taken() == ()
 
 
 async def test_answer_when_the_event_has_not_been_seen_here_yet_then_it_is_unknown_and_taken_on_later(

@@ -20,9 +20,11 @@ from tests.unit.core.sample import (
     job_body,
 )
 from tests.unit.core.sample import with_mandate as mandated
+from triggerx.core.canonical import canonical_json
 from triggerx.core.errors import RecoverableError
 from triggerx.core.job import JobId
 from triggerx.core.job_body import encode_body
+from triggerx.core.messages import Order
 from triggerx.core.task import SignedAssignment
 from triggerx.evm.hub import Firing, assignment_digest
 from triggerx.evm.registry import pack_job_id
@@ -35,7 +37,7 @@ async def test_answer_when_the_order_is_honest_then_it_is_stored_and_acknowledge
         order = await desk.order()
         answer = await desk.ask(order)
         assert (answer.is_accepted, answer.code) == (True, "ok")
-        (performance,) = await desk.keeper.store.performances.list_open()
+        (performance,) = await desk.taken()
         assert (performance.signed, performance.status) == (order, PerformanceStatus.ACCEPTED)
         assert performance.body == encode_body(job_body())
         assert performance.evidence == {"kind": "time", "due": DUE}
@@ -49,7 +51,7 @@ async def test_answer_when_the_same_order_comes_again_then_it_is_acknowledged_an
         desk.open()
         await desk.scene.pass_time(30)
         assert (await desk.ask(order)).is_accepted
-        assert len(await desk.keeper.store.performances.list_open()) == 1
+        assert len(await desk.taken()) == 1
 
 
 async def test_answer_when_another_order_has_the_same_key_and_attempt_then_it_is_refused(tmp_path: Path) -> None:
@@ -235,7 +237,7 @@ async def test_answer_when_something_is_wrong_then_its_code_says_what_and_nothin
         answer = await desk.ask(order, body=body)
         assert (answer.is_accepted, answer.code) == (False, code)
         assert answer.message
-        assert await desk.keeper.store.performances.list_open() == ()
+        assert await desk.taken() == ()
 
 
 @pytest.mark.parametrize("evidence", [b"{", b"[]", b'{"value":1.5}', b'{"b":1,"a":2}', b'{"a": 1}', b'{"a":1e999}'])
@@ -278,3 +280,39 @@ async def test_answer_when_the_chain_stands_still_then_the_newest_block_may_be_t
         desk.open()
         assert (await desk.ask(order)).is_accepted
         assert NETWORK.timing.seed_lag_s < 6
+
+
+async def several(desk: Desk, count: int) -> list[Order]:
+    """Good orders of one request: attempts of one task, since the draw elects this keeper for each of them."""
+    operators = await desk.scene.operators.active()
+    own = tuple(operator for operator in operators if operator.address == KEEPERS[desk.number].address)
+    honest, seed = await desk.order(), await desk.scene.seed()
+    made = [
+        signed(replace(honest.assignment, attempt=attempt), honest.job_id, Firing.time(DUE), seed=seed, roster=own)
+        for attempt in range(1, count + 1)
+    ]
+    evidence = canonical_json({"kind": "time", "due": DUE})
+    return [Order(assignment=order, body=encode_body(job_body()), evidence=evidence) for order in made]
+
+
+async def test_answer_when_several_orders_come_together_then_each_has_its_answer_as_far_as_there_is_room(
+    tmp_path: Path,
+) -> None:
+    async with open_desk(tmp_path) as desk:
+        first, second, third, fourth = await several(desk, 4)
+        broken = replace(second, evidence=b"{")
+        answers = await desk.ask_all(first, broken, third, fourth)
+        assert [answer.attempt for answer in answers] == [1, 2, 3, 4]
+        assert [answer.code for answer in answers] == ["ok", "malformed", "ok", "busy"]
+        assert [one.signed for one in await desk.taken()] == [first.assignment, third.assignment]
+        again = await desk.ask_all(fourth, first)
+        assert [answer.code for answer in again] == ["busy", "ok"]
+
+
+async def test_answer_when_two_orders_of_a_request_contradict_each_other_then_one_is_taken(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        (first,) = await several(desk, 1)
+        other = replace(first, assignment=desk.signed(first.assignment, not_after=DUE + 14))
+        answers = await desk.ask_all(first, other)
+        assert [answer.code for answer in answers] == ["ok", "other_order"]
+        assert [one.signed for one in await desk.taken()] == [first.assignment]

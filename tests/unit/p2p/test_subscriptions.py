@@ -4,7 +4,7 @@ import pytest
 
 from tests.unit.wire.examples import CHECKED_IN, VOTE
 from triggerx.core.errors import RecoverableError
-from triggerx.core.messages import Announcement, CheckedIn, Heard, VoteCast
+from triggerx.core.messages import Announcement, CheckedIn, Heard, VotesCast
 from triggerx.evm.types import Address, Hash32
 from triggerx.p2p.subscriptions import QUEUE_MAX, Subscriptions
 
@@ -19,7 +19,7 @@ def digest(number: int) -> Hash32:
 
 async def test_give_when_it_was_given_while_catching_up_then_is_heard_once() -> None:
     subscriptions = Subscriptions()
-    with subscriptions.open((VoteCast,)) as reader:
+    with subscriptions.open((VotesCast,)) as reader:
         subscriptions.give(digest(1), heard(VOTE))
         reader.give(digest(1), heard(VOTE))
         reader.is_caught_up()
@@ -33,7 +33,7 @@ async def test_give_when_it_was_given_while_catching_up_then_is_heard_once() -> 
 
 async def test_give_when_a_reader_falls_behind_then_it_is_told_and_the_others_go_on() -> None:
     subscriptions = Subscriptions()
-    with subscriptions.open((VoteCast,)) as slow, subscriptions.open((CheckedIn,)) as other:
+    with subscriptions.open((VotesCast,)) as slow, subscriptions.open((CheckedIn,)) as other:
         for number in range(QUEUE_MAX + 1):
             subscriptions.give(digest(number), heard(VOTE))
         subscriptions.give(digest(0), heard(CHECKED_IN))
@@ -47,5 +47,5 @@ async def test_give_when_a_reader_falls_behind_then_it_is_told_and_the_others_go
 async def test_open_when_the_network_has_failed_then_the_reader_is_told_at_once() -> None:
     subscriptions = Subscriptions()
     subscriptions.fail(RecoverableError("over"))
-    with subscriptions.open((VoteCast,)) as reader, pytest.raises(RecoverableError):
+    with subscriptions.open((VotesCast,)) as reader, pytest.raises(RecoverableError):
         await anext(reader)

@@ -1,18 +1,23 @@
 """One message of every kind, and the seal that the golden vectors are made with."""
 
+from dataclasses import replace
+
 from triggerx.core.canonical import canonical_json, cid_of
 from triggerx.core.job import JobId
 from triggerx.core.messages import (
     Announcements,
-    AssignTask,
+    AssignTasks,
     CheckedIn,
     Document,
     FetchDocument,
     Message,
+    Order,
     PullAnnouncements,
     TaskAnswer,
+    TaskAnswers,
     TaskPerformed,
-    VoteCast,
+    Vote,
+    VotesCast,
 )
 from triggerx.core.task import SignedAssignment
 from triggerx.evm.hub import Assignment, Firing
@@ -58,27 +63,38 @@ ASSIGNMENT = SignedAssignment(
 
 CHECKED_IN = CheckedIn(addresses=("/ip4/192.0.2.7/tcp/9000", "/dns4/keeper.example/tcp/9000"), version="0.1.0")
 PERFORMED = TaskPerformed(task_key=TASK_KEY, cid=CID, execution_tx_hash=TX_HASH, tp_signature=bytes(range(100, 165)))
-VOTE = VoteCast(
+ONE_VOTE = Vote(
     task_key=TASK_KEY, task_hash=TASK_HASH, cid=CID, is_approved=True, code="ok", signature=bytes(range(64))
 )
-ASSIGN = AssignTask(
+VOTE = VotesCast(votes=(ONE_VOTE, replace(ONE_VOTE, task_key=TX_HASH, is_approved=False, code="call_failed")))
+ORDER = Order(
     assignment=ASSIGNMENT,
     body=canonical_json({"jobID": str(2**255 + 7), "jobTitle": "größer"}),
     evidence=canonical_json({"block": 123, "observed": True}),
 )
+ASSIGN = AssignTasks(orders=(ORDER, Order(assignment=ASSIGNMENT, body=b"{}", evidence=b"{}")))
 FETCH = FetchDocument(cid=CID)
-ANSWER = TaskAnswer(
-    task_key=TASK_KEY, attempt=2, is_accepted=False, code="busy", message="eight tasks are under way: ask another"
+ANSWER = TaskAnswers(
+    answers=(
+        TaskAnswer(
+            task_key=TASK_KEY,
+            attempt=2,
+            is_accepted=False,
+            code="busy",
+            message="eight tasks are under way: ask another",
+        ),
+        TaskAnswer(task_key=TX_HASH, attempt=1, is_accepted=True, code="ok", message=""),
+    )
 )
 
 MESSAGES: dict[str, Message] = {
     "checked_in": CHECKED_IN,
     "task_performed": PERFORMED,
-    "vote_cast": VOTE,
-    "assign_task": ASSIGN,
+    "votes_cast": VOTE,
+    "assign_tasks": ASSIGN,
     "fetch_document": FETCH,
     "pull_announcements": PullAnnouncements(issued_since=ISSUED_AT - 60),
-    "task_answer": ANSWER,
+    "task_answers": ANSWER,
     "document": Document(content=b"a task document"),
     "announcements": Announcements(envelopes=(b"\x99\x01one", b"\x99\x01another")),
 }

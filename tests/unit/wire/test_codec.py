@@ -8,21 +8,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.wire.examples import ASSIGNMENT, CID, MESSAGES
+from tests.unit.wire.examples import ANSWER, ASSIGNMENT, CID, MESSAGES, ONE_VOTE, ORDER
 from triggerx.core.canonical import cid_of
 from triggerx.core.errors import InvalidInput
 from triggerx.core.job import JobId
 from triggerx.core.messages import (
     Announcements,
-    AssignTask,
+    AssignTasks,
     CheckedIn,
     Document,
     FetchDocument,
     Message,
+    Order,
     PullAnnouncements,
     TaskAnswer,
+    TaskAnswers,
     TaskPerformed,
-    VoteCast,
+    Vote,
+    VotesCast,
 )
 from triggerx.core.task import SignedAssignment
 from triggerx.evm.hub import Assignment, Firing
@@ -57,6 +60,15 @@ assignments = st.builds(
     signature=signature,
 )
 
+votes = st.builds(
+    Vote,
+    task_key=word,
+    task_hash=word,
+    cid=cid,
+    is_approved=st.booleans(),
+    code=code,
+    signature=st.binary(min_size=64, max_size=64),
+)
 announcements: st.SearchStrategy[Message] = st.one_of(
     st.builds(
         CheckedIn,
@@ -64,26 +76,20 @@ announcements: st.SearchStrategy[Message] = st.one_of(
         version=st.text(st.characters(codec="utf-8"), max_size=64),
     ),
     st.builds(TaskPerformed, task_key=word, cid=cid, execution_tx_hash=word, tp_signature=signature),
-    st.builds(
-        VoteCast,
-        task_key=word,
-        task_hash=word,
-        cid=cid,
-        is_approved=st.booleans(),
-        code=code,
-        signature=st.binary(min_size=64, max_size=64),
-    ),
+    st.builds(VotesCast, votes=st.lists(votes, min_size=1, max_size=3).map(tuple)),
 )
+orders = st.builds(
+    Order,
+    assignment=assignments,
+    body=st.binary(min_size=1, max_size=200),
+    evidence=st.binary(min_size=1, max_size=200),
+)
+answers = st.builds(TaskAnswer, task_key=word, attempt=small, is_accepted=st.booleans(), code=code, message=text)
 others: st.SearchStrategy[Message] = st.one_of(
-    st.builds(
-        AssignTask,
-        assignment=assignments,
-        body=st.binary(min_size=1, max_size=200),
-        evidence=st.binary(min_size=1, max_size=200),
-    ),
+    st.builds(AssignTasks, orders=st.lists(orders, min_size=1, max_size=3).map(tuple)),
     st.builds(FetchDocument, cid=cid),
     st.builds(PullAnnouncements, issued_since=count),
-    st.builds(TaskAnswer, task_key=word, attempt=small, is_accepted=st.booleans(), code=code, message=text),
+    st.builds(TaskAnswers, answers=st.lists(answers, min_size=1, max_size=3).map(tuple)),
     st.builds(Document, content=st.binary(max_size=300)),
     st.builds(Announcements, envelopes=st.lists(st.binary(min_size=1, max_size=50), max_size=8).map(tuple)),
 )
@@ -158,6 +164,21 @@ def changed(name: str, **changes: Any) -> Message:
     return replace(MESSAGES[name], **changes)
 
 
+def ordered(**changes: Any) -> Message:
+    """Two orders, the second of them changed."""
+    return AssignTasks(orders=(ORDER, replace(ORDER, **changes)))
+
+
+def voted(**changes: Any) -> Message:
+    """Two votes, the second of them changed."""
+    return VotesCast(votes=(ONE_VOTE, replace(ONE_VOTE, **changes)))
+
+
+def answered(**changes: Any) -> Message:
+    """Two answers, the second of them changed."""
+    return TaskAnswers(answers=(ANSWER.answers[0], replace(ANSWER.answers[0], **changes)))
+
+
 REFUSED: dict[str, tuple[Message, str]] = {
     "addresses_17": (changed("checked_in", addresses=("/ip4/1.2.3.4",) * 17), "addresses"),
     "address_long": (changed("checked_in", addresses=("/ip4", "a" * 257)), r"addresses\[1\]"),
@@ -165,32 +186,38 @@ REFUSED: dict[str, tuple[Message, str]] = {
     "version_long": (changed("checked_in", version="v" * 65), "version"),
     "version_surrogate": (changed("checked_in", version="\ud800"), "checked_in"),
     "key_short": (changed("task_performed", task_key=bytes(31)), "task_key"),
-    "key_long": (changed("vote_cast", task_key=bytes(33)), "task_key"),
-    "cid_of_another_kind": (changed("vote_cast", cid="Qm" + "a" * 44), "cid"),
+    "key_long": (voted(task_key=bytes(33)), r"votes\[1\].task_key"),
+    "cid_of_another_kind": (voted(cid="Qm" + "a" * 44), r"votes\[1\].cid"),
     "cid_upper": (changed("fetch_document", cid=CID.upper()), "cid"),
     "cid_newline": (changed("fetch_document", cid=CID + "\n"), "cid"),
     "tp_signature": (changed("task_performed", tp_signature=bytes(64)), "tp_signature"),
-    "bls_signature": (changed("vote_cast", signature=bytes(65)), "signature"),
-    "code_empty": (changed("vote_cast", code=""), "code"),
-    "code_long": (changed("task_answer", code="c" * 65), "code"),
-    "approval_number": (changed("vote_cast", is_approved=1), "is_approved"),
-    "attempt_256": (changed("task_answer", attempt=256), "attempt"),
-    "message_long": (changed("task_answer", message="m" * 513), "message"),
-    "body_empty": (changed("assign_task", body=b""), "body"),
-    "body_large": (changed("assign_task", body=bytes(limits.BODY_BYTES_MAX + 1)), "body"),
-    "evidence_large": (changed("assign_task", evidence=bytes(limits.EVIDENCE_BYTES_MAX + 1)), "evidence"),
-    "job_id_257_bits": (changed("assign_task", assignment=replace(ASSIGNMENT, job_id=JobId(2**256))), "assign_task"),
-    "job_id_negative": (changed("assign_task", assignment=replace(ASSIGNMENT, job_id=JobId(-1))), "assign_task"),
-    "block_2_63": (changed("assign_task", assignment=replace(ASSIGNMENT, seed_block=2**63)), "assignment.seed_block"),
-    "block_2_64": (changed("assign_task", assignment=replace(ASSIGNMENT, seed_block=2**64)), "assign_task"),
+    "bls_signature": (voted(signature=bytes(65)), r"votes\[1\].signature"),
+    "code_empty": (voted(code=""), r"votes\[1\].code"),
+    "code_long": (answered(code="c" * 65), r"answers\[1\].code"),
+    "approval_number": (voted(is_approved=1), r"votes\[1\].is_approved"),
+    "attempt_256": (answered(attempt=256), r"answers\[1\].attempt"),
+    "message_long": (answered(message="m" * 513), r"answers\[1\].message"),
+    "body_empty": (ordered(body=b""), r"orders\[1\].body"),
+    "body_large": (ordered(body=bytes(limits.BODY_BYTES_MAX + 1)), r"orders\[1\].body"),
+    "evidence_large": (ordered(evidence=bytes(limits.EVIDENCE_BYTES_MAX + 1)), r"orders\[1\].evidence"),
+    "job_id_257_bits": (ordered(assignment=replace(ASSIGNMENT, job_id=JobId(2**256))), "assign_tasks"),
+    "job_id_negative": (ordered(assignment=replace(ASSIGNMENT, job_id=JobId(-1))), "assign_tasks"),
+    "block_2_63": (ordered(assignment=replace(ASSIGNMENT, seed_block=2**63)), r"orders\[1\].assignment.seed_block"),
+    "block_2_64": (ordered(assignment=replace(ASSIGNMENT, seed_block=2**64)), "assign_tasks"),
     "roster_negative": (
-        changed("assign_task", assignment=replace(ASSIGNMENT, roster=(1, -2))),
-        r"assignment.roster\[\]|assignment.roster\[1\]",
+        ordered(assignment=replace(ASSIGNMENT, roster=(1, -2))),
+        r"orders\[1\].assignment.roster\[1\]",
     ),
     "roster_long": (
-        changed("assign_task", assignment=replace(ASSIGNMENT, roster=(1,) * (limits.ROSTER_MAX + 1))),
-        "assignment.roster",
+        ordered(assignment=replace(ASSIGNMENT, roster=(1,) * (limits.ROSTER_MAX + 1))),
+        r"orders\[1\].assignment.roster",
     ),
+    "votes_none": (VotesCast(votes=()), "votes"),
+    "votes_many": (VotesCast(votes=(ONE_VOTE,) * (limits.VOTES_MAX + 1)), "votes"),
+    "orders_none": (AssignTasks(orders=()), "orders"),
+    "orders_many": (AssignTasks(orders=(ORDER,) * (limits.ORDERS_MAX + 1)), "orders"),
+    "answers_none": (TaskAnswers(answers=()), "answers"),
+    "answers_many": (TaskAnswers(answers=ANSWER.answers * limits.ORDERS_MAX), "answers"),
     "since_negative": (changed("pull_announcements", issued_since=-1), "issued_since"),
     "content_large": (changed("document", content=bytes(limits.CONTENT_BYTES_MAX + 1)), "content"),
     "envelope_empty": (changed("announcements", envelopes=(b"",)), r"envelopes\[\]|envelopes\[0\]"),
@@ -216,10 +243,18 @@ def test_message_when_a_field_is_out_of_bounds_then_is_not_even_written(case: st
 def test_message_when_every_field_is_as_large_as_allowed_then_is_written_and_read() -> None:
     largest: list[Message] = [
         CheckedIn(addresses=("/" * limits.ADDRESS_CHARACTERS_MAX,) * limits.ADDRESSES_MAX, version="v" * 64),
-        AssignTask(
-            assignment=replace(ASSIGNMENT, roster=(2**63 - 1,) * limits.ROSTER_MAX),
-            body=bytes(limits.BODY_BYTES_MAX),
-            evidence=bytes(limits.EVIDENCE_BYTES_MAX),
+        VotesCast(votes=(replace(ONE_VOTE, code="\U0001f600" * limits.CODE_CHARACTERS_MAX),) * limits.VOTES_MAX),
+        AssignTasks(
+            orders=(
+                Order(
+                    assignment=replace(ASSIGNMENT, roster=(2**63 - 1,) * limits.ROSTER_MAX),
+                    body=bytes(limits.BODY_BYTES_MAX),
+                    evidence=bytes(limits.EVIDENCE_BYTES_MAX),
+                ),
+            )
+        ),
+        TaskAnswers(
+            answers=(replace(ANSWER.answers[0], message="\U0001f600" * limits.TEXT_CHARACTERS_MAX),) * limits.ORDERS_MAX
         ),
         Document(content=bytes(limits.CONTENT_BYTES_MAX)),
         Announcements(envelopes=(bytes(limits.ENVELOPES_BYTES_MAX // limits.ENVELOPES_MAX),) * limits.ENVELOPES_MAX),

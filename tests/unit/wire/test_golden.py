@@ -49,7 +49,7 @@ def test_open_when_given_the_golden_bytes_then_reads_the_golden_message(name: st
 
 
 def test_digest_when_computed_by_hand_then_is_the_golden_one() -> None:
-    row = vector("vote_cast")
+    row = vector("votes_cast")
 
     def word(number: int) -> bytes:
         return number.to_bytes(32, "big")
@@ -67,7 +67,7 @@ def test_digest_when_computed_by_hand_then_is_the_golden_one() -> None:
             b"Envelope(uint8 kind,address sender,bytes peerId,bytes16 nonce,uint64 issuedAt,uint64 expiresAt,"
             b"bytes payload)"
         )
-        + word(Kind.VOTE_CAST)
+        + word(Kind.VOTES_CAST)
         + bytes(12)
         + KEY.address
         + keccak256(peer_id_bytes(PEER_ID))

@@ -15,7 +15,7 @@ from triggerx.wire import limits
 from triggerx.wire.envelope import Envelope, decode_envelope, digest, encode_envelope
 from triggerx.wire.seal import OutOfTime, open_envelope, seal
 
-VOTE = seal(MESSAGES["vote_cast"], SEAL, KEY.sign_digest)
+VOTE = seal(MESSAGES["votes_cast"], SEAL, KEY.sign_digest)
 
 
 def with_fields(**changes: object) -> bytes:
@@ -114,7 +114,7 @@ def test_open_when_the_lifetime_is_not_allowed_then_is_refused_as_a_fault(lifeti
 @pytest.mark.parametrize("lifetime_s", [0, limits.LIFETIME_S_MAX + 1])
 def test_seal_when_the_lifetime_is_not_allowed_then_is_refused(lifetime_s: int) -> None:
     with pytest.raises(InvalidInput, match=r"^expires_at"):
-        seal(MESSAGES["vote_cast"], replace(SEAL, expires_at=ISSUED_AT + lifetime_s), KEY.sign_digest)
+        seal(MESSAGES["votes_cast"], replace(SEAL, expires_at=ISSUED_AT + lifetime_s), KEY.sign_digest)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_open_when_a_signed_element_was_changed_then_the_signature_is_refused(ch
 
 def test_open_when_signed_by_another_key_then_is_refused() -> None:
     other = PrivateKey(bytes([7]) * 32)
-    assert refusal(seal(MESSAGES["vote_cast"], SEAL, other.sign_digest)).field == "signature"
+    assert refusal(seal(MESSAGES["votes_cast"], SEAL, other.sign_digest)).field == "signature"
 
 
 def test_open_when_sealed_for_another_network_then_is_refused() -> None:
@@ -144,7 +144,7 @@ def test_open_when_sealed_for_another_network_then_is_refused() -> None:
         replace(DOMAIN, chain_id=ChainId(1)),
         replace(DOMAIN, attestation_center=Address(bytes(20))),
     ):
-        data = seal(MESSAGES["vote_cast"], replace(SEAL, domain=domain), KEY.sign_digest)
+        data = seal(MESSAGES["votes_cast"], replace(SEAL, domain=domain), KEY.sign_digest)
         assert "not for this network" in refusal(data).message
 
 
@@ -160,7 +160,7 @@ def test_open_when_the_signature_is_flipped_to_its_twin_then_is_refused() -> Non
 def test_seal_when_the_nonce_or_peer_id_is_out_of_form_then_is_refused() -> None:
     for bad in (replace(SEAL, nonce=bytes(15)), replace(SEAL, peer_id="12D3"), replace(SEAL, peer_id="0OIl")):
         with pytest.raises(InvalidInput):
-            seal(MESSAGES["vote_cast"], bad, KEY.sign_digest)
+            seal(MESSAGES["votes_cast"], bad, KEY.sign_digest)
 
 
 @given(st.integers(0, len(VOTE) - 1), st.integers(1, 255))

@@ -8,6 +8,7 @@ and every refusal says which argument it is about.
 import json
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from triggerx.evm.abi.codec import encode_type, integer_bounds
@@ -17,6 +18,7 @@ from triggerx.evm.nesting import shallow_json
 from triggerx.evm.types import Address, bound_text, checksum, from_hex, parse_address, to_hex
 
 ARGUMENT_CHARS_MAX: Final = 131_072  # 64 KiB as hexadecimal; a transaction of more is refused by most nodes
+FUNCTIONS_REMEMBERED: Final = 64  # with their ABIs, of which a job's has at most 96 kB; many jobs call the same
 ABI_CHARS_MAX: Final = 2_000_000  # larger than any published contract's ABI
 
 _DECIMAL: Final = re.compile(r"-?[0-9]{1,78}")
@@ -90,6 +92,7 @@ def _plain(kind: AbiType, value: object) -> object:
             return str(value)
 
 
+@lru_cache(maxsize=FUNCTIONS_REMEMBERED)
 def function_from_abi(abi_json: str, name: str) -> Function:
     """The function of a JSON ABI by its name, or by its full signature where the name is overloaded.
 

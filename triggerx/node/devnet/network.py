@@ -47,9 +47,17 @@ class Devnet:
 @asynccontextmanager
 async def running_devnet(options: DevnetOptions, data_dir: Path, log: Log) -> AsyncIterator[Devnet]:
     """Run a network in this process while the context is open; its stores are folders of `data_dir`."""
-    clock = SystemClock()
+    async with (
+        development_ground(options, SystemClock(), log) as ground,
+        running_nodes(options, ground, data_dir, log) as devnet,
+    ):
+        yield devnet
+
+
+@asynccontextmanager
+async def running_nodes(options: DevnetOptions, ground: Ground, data_dir: Path, log: Log) -> AsyncIterator[Devnet]:
+    """Run the network's nodes on ground that stands already."""
     async with AsyncExitStack() as stack:
-        ground = await stack.enter_async_context(development_ground(options, clock, log))
         base = options.config or Config(data_dir=data_dir)
         if base.store.url:
             log.warning("store.url is not used", reason="each node of a development network has a store of its own")

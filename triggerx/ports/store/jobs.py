@@ -67,6 +67,10 @@ class Jobs(Protocol):
         """Return the job."""
         ...
 
+    async def get_many(self, job_ids: Sequence[JobId]) -> Sequence[Job]:
+        """Return the jobs of these ids that there are."""
+        ...
+
     async def list_by_owner(self, owner: Address, *, chain_id: ChainId | None = None) -> Sequence[Job]:
         """Return an owner's jobs, of one creation chain or all."""
         ...

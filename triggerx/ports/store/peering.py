@@ -100,8 +100,12 @@ class Performances(Protocol):
         """Return one."""
         ...
 
-    async def list_open(self) -> Sequence[Performance]:
-        """Return those without a final status, oldest first."""
+    async def of_tasks(self, task_keys: Sequence[Hash32]) -> Sequence[Performance]:
+        """Return every attempt at these tasks that was taken on, oldest first."""
+        ...
+
+    async def list_open(self) -> Sequence[tuple[Hash32, int]]:
+        """Return task key and attempt of those without a final status, oldest first."""
         ...
 
 

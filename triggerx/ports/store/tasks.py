@@ -82,12 +82,20 @@ class Tasks(Protocol):
         """
         ...
 
+    async def save_many(self, tasks: Sequence[Task]) -> None:
+        """Write every column of tasks that exist, but not their attesters; a performer not seen before as in `save`."""
+        ...
+
     async def get(self, task_id: TaskId) -> Task | None:
         """Return a task by its number."""
         ...
 
     async def by_key(self, task_key: Hash32) -> Task | None:
         """Return a task by its key; inside a transaction the row stays locked until its end."""
+        ...
+
+    async def by_keys(self, task_keys: Sequence[Hash32]) -> Sequence[Task]:
+        """Return the tasks of these keys that there are, oldest first; locked inside a transaction as by `by_key`."""
         ...
 
     async def by_cid(self, cid: str) -> Task | None:
@@ -142,6 +150,10 @@ class Assignments(Protocol):
 
     async def insert(self, signed: SignedAssignment) -> None:
         """Add an order as SENT, before it is sent; idempotent by key and attempt. Not in the ledger: `NotFound`."""
+        ...
+
+    async def insert_many(self, signed: Sequence[SignedAssignment]) -> None:
+        """Add several, as `insert`."""
         ...
 
     async def set_status(self, task_key: Hash32, attempt: int, status: AssignmentStatus, reason: str = "") -> None:

@@ -31,7 +31,6 @@ from triggerx.storage.session import Row, Value
 
 NO_LINK: Final = "-1"  # the schema's word for "linked to nothing"
 INTEGER_MAX: Final = 2**63 - 1  # what a column holds; a mandate may expire later than that
-BODIES_REMEMBERED: Final = 512  # checking a body encodes its call; the same bodies are read again and again
 TRIGGERS_REMEMBERED: Final = 4_096  # most are an interval of a few hundred bytes, and many jobs have the same
 PLAIN: Final = (
     "number",
@@ -170,7 +169,6 @@ def terms_of(row: Row) -> JobTerms:
     )
 
 
-@lru_cache(maxsize=BODIES_REMEMBERED)
 def read_body(text: str) -> JobBody:
     """Read a stored body; raises `UnrecoverableError` where this program cannot."""
     try:

@@ -77,6 +77,11 @@ class JobQueries:
         row = await self._session.fetch_one("get_job", job_id=str(job_id))
         return None if row is None else job_of(row)
 
+    async def get_many(self, job_ids: Sequence[JobId]) -> Sequence[Job]:
+        """Return the jobs of these ids that there are."""
+        listed = canonical_json([str(job_id) for job_id in job_ids]).decode()
+        return _jobs(await self._session.fetch_all("jobs_by_id", job_ids=listed))
+
     async def list_by_owner(self, owner: Address, *, chain_id: ChainId | None = None) -> Sequence[Job]:
         """Return an owner's jobs."""
         if chain_id is None:

@@ -110,9 +110,17 @@ class PerformanceQueries:
         row = await self._session.fetch_one("get_performance", task_key=task_key, attempt=attempt)
         return None if row is None else _performance(row)
 
-    async def list_open(self) -> Sequence[Performance]:
-        """Return those without a final status."""
-        return tuple(_performance(row) for row in await self._session.fetch_all("open_performances"))
+    async def of_tasks(self, task_keys: Sequence[Hash32]) -> Sequence[Performance]:
+        """Return every attempt at these tasks that was taken on."""
+        listed = canonical_json([each.hex() for each in task_keys]).decode()
+        return tuple(
+            _performance(row) for row in await self._session.fetch_all("performances_of_tasks", task_keys=listed)
+        )
+
+    async def list_open(self) -> Sequence[tuple[Hash32, int]]:
+        """Return key and attempt of those without a final status."""
+        rows = await self._session.fetch_all("open_performances")
+        return tuple((Hash32(row.octets("task_key")), row.integer("attempt")) for row in rows)
 
 
 class VoteQueries:

@@ -47,6 +47,13 @@ class TaskQueries:
                     "insert_task_attester", task_id=task.task_id, place=place, operator_id=operator_id
                 )
 
+    async def save_many(self, tasks: Sequence[Task]) -> None:
+        """Write tasks that exist, without their attesters."""
+        performers = dict.fromkeys(task.task_performer for task in tasks if task.task_performer is not None)
+        async with self._session.atomic() as session:
+            await session.execute_many("note_keeper", [{"address": address} for address in performers])
+            await session.execute_many("save_tasks", [_columns(task) for task in tasks])
+
     async def get(self, task_id: TaskId) -> Task | None:
         """Return a task by its number."""
         return _task_or_none(await self._session.fetch_one("get_task", task_id=task_id))
@@ -54,6 +61,11 @@ class TaskQueries:
     async def by_key(self, task_key: Hash32) -> Task | None:
         """Return a task by its key."""
         return _task_or_none(await self._session.fetch_one("task_by_key", task_key=task_key))
+
+    async def by_keys(self, task_keys: Sequence[Hash32]) -> Sequence[Task]:
+        """Return the tasks of these keys that there are."""
+        listed = canonical_json([each.hex() for each in task_keys]).decode()
+        return _tasks(await self._session.fetch_all("tasks_by_key", task_keys=listed))
 
     async def by_cid(self, cid: str) -> Task | None:
         """Return the task whose document has this CID."""
@@ -132,14 +144,11 @@ class AssignmentQueries:
 
     async def insert(self, signed: SignedAssignment) -> None:
         """Add an order as SENT."""
-        await self._session.execute(
-            "insert_assignment",
-            task_key=signed.assignment.task_key,
-            attempt=signed.assignment.attempt,
-            performer=signed.assignment.performer,
-            signed=canonical_json(dump_assignment(signed)).decode(),
-            status=AssignmentStatus.SENT.value,
-        )
+        await self._session.execute("insert_assignment", **_assignment_columns(signed))
+
+    async def insert_many(self, signed: Sequence[SignedAssignment]) -> None:
+        """Add orders as SENT."""
+        await self._session.execute_many("insert_assignment", [_assignment_columns(each) for each in signed])
 
     async def set_status(self, task_key: Hash32, attempt: int, status: AssignmentStatus, reason: str = "") -> None:
         """Note how it went."""
@@ -160,6 +169,16 @@ class AssignmentQueries:
             )
             for row in rows
         )
+
+
+def _assignment_columns(signed: SignedAssignment) -> dict[str, Value]:
+    return {
+        "task_key": signed.assignment.task_key,
+        "attempt": signed.assignment.attempt,
+        "performer": signed.assignment.performer,
+        "signed": canonical_json(dump_assignment(signed)).decode(),
+        "status": AssignmentStatus.SENT.value,
+    }
 
 
 def firing_columns(firing: Firing) -> dict[str, Value]:

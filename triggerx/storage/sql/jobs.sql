@@ -62,6 +62,9 @@ WHERE job_number = :number
 -- lock: j
 {job} WHERE j.job_id = :job_id
 
+-- name: jobs_by_id
+{job} WHERE j.job_id IN (SELECT listed.value FROM {each}(:job_ids) AS listed) ORDER BY j.job_number
+
 -- name: jobs_of_owner
 {job} WHERE j.owner = :owner ORDER BY j.job_number
 

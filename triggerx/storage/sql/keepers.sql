@@ -3,6 +3,10 @@ INSERT INTO keepers (keeper_address) VALUES (:address)
 ON CONFLICT (keeper_address) DO UPDATE SET keeper_address = excluded.keeper_address
 RETURNING *
 
+-- name: note_keeper
+INSERT INTO keepers (keeper_address) VALUES (:address)
+ON CONFLICT (keeper_address) DO NOTHING
+
 -- name: save_keeper
 UPDATE keepers SET
     keeper_name = :keeper_name, keeper_address = :keeper_address, registered_tx = :registered_tx,

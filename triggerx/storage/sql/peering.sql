@@ -38,8 +38,14 @@ WHERE task_key = :task_key AND attempt = :attempt
 -- lock: p
 SELECT p.* FROM performances p WHERE p.task_key = :task_key AND p.attempt = :attempt
 
+-- name: performances_of_tasks
+SELECT p.* FROM performances p
+WHERE p.task_key IN (SELECT from_hex(listed.value) FROM {each}(:task_keys) AS listed)
+ORDER BY p.performance_number
+
 -- name: open_performances
-SELECT p.* FROM performances p WHERE p.status IN ('accepted', 'executed') ORDER BY p.performance_number
+SELECT p.task_key, p.attempt FROM performances p
+WHERE p.status IN ('accepted', 'executed') ORDER BY p.performance_number
 
 -- name: insert_vote
 INSERT INTO votes (phase, task_key, attempt, task_hash, is_approved, code, recorded_at)

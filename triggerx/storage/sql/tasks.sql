@@ -27,7 +27,7 @@ JOIN jobs j ON j.job_number = l.job_number
 WHERE l.outcome = 'fired'
 ON CONFLICT (task_id) DO NOTHING
 
--- name: save_task
+-- fragment: saved_task
 UPDATE tasks SET
     task_number = :task_number, task_cost = :task_cost, execution_timestamp = :execution_timestamp,
     execution_tx_hash = :execution_tx_hash,
@@ -38,7 +38,13 @@ UPDATE tasks SET
     task_error = :task_error, deadline_at = :deadline_at, executed_at_ms = :executed_at_ms,
     attested_at_ms = :attested_at_ms
 WHERE task_id = :task_id
+
+-- name: save_task
+{saved_task}
 RETURNING task_performer_id
+
+-- name: save_tasks
+{saved_task}
 
 -- name: task_attesters
 SELECT operator_id FROM task_attesters WHERE task_id = :task_id ORDER BY place
@@ -56,6 +62,11 @@ INSERT INTO task_attesters (task_id, place, operator_id) VALUES (:task_id, :plac
 -- name: task_by_key
 -- lock: t
 {task} WHERE l.task_key = :task_key
+
+-- name: tasks_by_key
+-- lock: t
+{task} WHERE l.task_key IN (SELECT from_hex(listed.value) FROM {each}(:task_keys) AS listed)
+ORDER BY t.task_id
 
 -- name: task_by_cid
 -- lock: t
