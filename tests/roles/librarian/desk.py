@@ -11,6 +11,7 @@ from aiohttp import ClientSession
 
 from tests.fakes.chain import FakeChain
 from tests.fakes.clock import SeededChance, VirtualClock
+from tests.fakes.content import FakeContent
 from tests.fakes.log import RecordingLog
 from tests.fakes.store import temporary_store
 from triggerx.bus.local import LocalBus
@@ -261,7 +262,7 @@ def _services(clock: VirtualClock, chain: FakeChain, log: RecordingLog, store: S
         engines=(),
         action_chains={CHAIN: action_chain},
     )
-    nowhere: Any = None  # the librarian uses neither operators, peers nor content
+    nowhere: Any = None  # the librarian uses neither operators nor peers
     return Services(
         network=network,
         clock=clock,
@@ -273,7 +274,7 @@ def _services(clock: VirtualClock, chain: FakeChain, log: RecordingLog, store: S
         transactions={},
         operators=nowhere,
         peers=nowhere,
-        content=nowhere,
+        content=FakeContent(),
         notifiers=(),
         scripts=PythonOnly(),
     )
