@@ -75,7 +75,7 @@ def serve(interpreter_with: Callable[[Host], Interpreter]) -> None:
     raise_walls()
     try:
         interpreter = interpreter_with(Host(ends))
-    except (ImportError, OSError) as error:
+    except (ImportError, OSError, RuntimeError) as error:
         ends.write({"unavailable": f"{type(error).__name__}: {error}"[:MESSAGE_CHARACTERS_MAX]})
         return
     ends.write({"ready": True})

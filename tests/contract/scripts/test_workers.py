@@ -98,6 +98,13 @@ async def test_worker_when_it_cannot_work_then_it_says_why(package: str, worker:
         await sandbox.run(ONE, CALL)
 
 
+async def test_worker_when_there_is_no_compiler_for_the_machine_then_it_says_so() -> None:
+    text = "import platform; platform.machine = lambda: 'vax'; from triggerx.scripts.wasm_worker import main; main()"
+    sandbox = python_by(sys.executable, "-I", "-c", text)
+    with pytest.raises(LanguageUnavailable, match="unsupported architecture for wasmtime: vax"):
+        await sandbox.run(ONE, CALL)
+
+
 @pytest.mark.parametrize(
     "command",
     [

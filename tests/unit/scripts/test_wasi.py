@@ -1,6 +1,10 @@
+from collections.abc import Collection
+from contextlib import suppress
 from struct import pack, unpack_from
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from triggerx.scripts.wasi import (
     EBADF,
@@ -26,11 +30,16 @@ class Bytes:
         self.content = bytearray(4 * 65_536)
 
     def read(self, address: int, length: int) -> bytes:
+        self._check(address, length)
         return bytes(self.content[address : address + length])
 
     def write(self, address: int, content: bytes) -> None:
-        assert address + len(content) <= len(self.content)
+        self._check(address, len(content))
         self.content[address : address + len(content)] = content
+
+    def _check(self, address: int, length: int) -> None:
+        if address + length > len(self.content):
+            raise Failed("error", "outside")
 
     def word(self, address: int) -> int:
         return int.from_bytes(self.content[address : address + 4], "little")
@@ -48,6 +57,10 @@ class Program:
     def call(self, name: str, *arguments: int) -> int:
         return self._wasi.functions[name](*arguments)
 
+    @property
+    def names(self) -> Collection[str]:
+        return self._wasi.functions
+
     def time_ns(self, clock: int) -> int:
         assert self.call("clock_time_get", clock, 0, 0) == SUCCESS
         return int(unpack_from("<Q", self.memory.content)[0])
@@ -60,6 +73,8 @@ class Program:
 
     def _spend(self, fuel: int) -> None:
         self.spent += fuel
+        if fuel > 10**9:
+            raise Failed("time", "too much")
 
 
 def timer(mark: int, clock: int, timeout_ns: int, *, is_absolute: bool = False) -> bytes:
@@ -151,6 +166,29 @@ def test_arguments_when_a_program_asks_then_it_has_a_name_and_no_environment() -
     assert program.memory.read(100, 7) == b"script\0"
     assert program.call("environ_sizes_get", 0, 4) == program.call("environ_get", 8, 100) == SUCCESS
     assert (program.memory.word(0), program.memory.word(4)) == (0, 0)
+
+
+NUMBERS = st.one_of(st.integers(0, 200), st.sampled_from([0, 1, 2**18 - 4, 2**18, 2**31, 2**32 - 1]))
+CALLS = st.lists(
+    st.sampled_from(sorted(FUNCTIONS)).flatmap(
+        lambda name: st.tuples(st.just(name), st.tuples(*(NUMBERS for _ in FUNCTIONS[name])))
+    ),
+    max_size=8,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(calls=CALLS, content=st.binary(max_size=300))
+def test_calls_when_their_numbers_are_anything_then_they_answer_or_end_the_run(
+    calls: list[tuple[str, tuple[int, ...]]], content: bytes
+) -> None:
+    program = Program(stdin=b"{}")
+    program.memory.write(0, content)
+    with suppress(Failed, Exited):
+        for name, numbers in calls:
+            if name in program.names:
+                assert program.call(name, *numbers) in range(77)
+    assert len(program.printed.text) <= 1000
 
 
 def test_exit_when_a_program_ends_itself_then_its_status_is_kept() -> None:
