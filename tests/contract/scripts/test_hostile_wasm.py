@@ -48,6 +48,38 @@ def many_functions(count: int, body: bytes) -> bytes:
     )
 
 
+def many_imports(count: int) -> bytes:
+    """The same function imported so often, and a program."""
+    each = b"\x08triggerx\x04read\0\0"
+    types = section(1, b"\2\x60\2\x7f\x7f\1\x7f\x60\0\0")
+    rest = section(3, b"\1\1") + section(7, b"\1\6_start\0" + leb(count)) + section(10, b"\1\2\0\x0b")
+    return b"\0asm\1\0\0\0" + types + section(2, leb(count) + each * count) + rest
+
+
+def many_exports(count: int) -> bytes:
+    """One function exported under so many names."""
+    names = b"".join(b"\6" + f"{number:06}".encode() + b"\0\0" for number in range(count))
+    return (
+        b"\0asm\1\0\0\0"
+        + section(1, b"\1\x60\0\0")
+        + section(3, b"\1\0")
+        + section(7, leb(count + 1) + names + b"\6_start\0\0")
+        + section(10, b"\1\2\0\x0b")
+    )
+
+
+def many_locals(count: int) -> bytes:
+    """So many functions with 50,000 locals each."""
+    code = b"\6\1\xd0\x86\3\x7e\x0b"
+    return (
+        b"\0asm\1\0\0\0"
+        + section(1, b"\1\x60\0\0")
+        + section(3, leb(count) + b"\0" * count)
+        + section(7, b"\1\6_start\0\0")
+        + section(10, leb(count) + code * count)
+    )
+
+
 FORGED: Final = {
     "an output beyond the memory": "(call $print (i32.const 1) (i32.const 524280) (i32.const 9))",
     "an output at the end of the addresses": "(call $print (i32.const 1) (i32.const -1) (i32.const 2))",
@@ -250,8 +282,20 @@ async def test_program_when_it_is_hostile_then_it_ends_in_time_and_the_next_one_
         many_functions(1, b"\x41\0\x1a" * 170_000),
         many_functions(1, b"\2\x40" * 170_000 + b"\x0b" * 170_000),
         many_functions(1, b"\x41\0\x04\x40" * 80_000 + b"\x0b" * 80_000),
+        many_imports(30_000),
+        many_exports(50_000),
+        many_locals(60_000),
     ],
-    ids=["many functions", "long functions", "one function", "blocks in blocks", "branches in branches"],
+    ids=[
+        "many functions",
+        "long functions",
+        "one function",
+        "blocks in blocks",
+        "branches in branches",
+        "many imports",
+        "many exports",
+        "many locals",
+    ],
 )
 async def test_module_when_it_takes_long_to_compile_then_that_counts_and_the_next_one_works(
     wasm: Bench, source: bytes
