@@ -102,6 +102,17 @@ async def test_sleep_when_a_program_waits_an_hour_then_only_its_monotonic_clock_
     assert run.value == [NOW * 10**9, NOW * 10**9 + hour_ns, 0, 0]
 
 
+async def test_memory_when_more_is_asked_for_than_a_run_may_have_then_none_comes_and_the_program_goes_on(
+    wasm: Bench,
+) -> None:
+    grown = "(call $print_number (i64.extend_i32_u (memory.grow (i32.const {pages}))))"
+    comma = f"(call $print (i32.const 1) (i32.const {DATA + 1}) (i32.const 1))"
+    first, last = (f"(call $print (i32.const 1) (i32.const {DATA + place}) (i32.const 1))" for place in (0, 2))
+    body = comma.join(grown.format(pages=pages) for pages in (1000, 17, 16, 1))
+    run = await wasm.run(program(f"{first} {body} {last}", data="[,]"))
+    assert run.value == [8, 2**32 - 1, 1008, 2**32 - 1]
+
+
 async def test_not_a_number_when_it_is_computed_then_its_bits_are_the_same_everywhere(wasm: Bench) -> None:
     body = """(call $print_number (i64.reinterpret_f64
         (f64.div (f64.const -0) (f64.convert_i32_s (local.get $i)))))"""
