@@ -12,6 +12,8 @@ from typing import Any
 
 import aiohttp
 
+from tests.contract.scripts.programs import answering
+
 TRIGGERX = str(Path(sys.executable).with_name("triggerx"))
 WITHIN_S = 120.0
 LOOK_S = 0.5
@@ -212,7 +214,18 @@ async def test_jobs_when_a_script_computes_their_arguments_then_every_keeper_run
         on_event = await person.creates(event)
         every = {"schedule_type": "interval", "time_interval": 3}
         by_time = await person.creates(person.file("by time", task_definition_id=2, **every, **computed))
-        for job, arguments in ((by_time, ["30"]), (on_event, ["41"])):
+        module = person.folder / "amount.wasm"
+        module.write_bytes(answering("[50]"))
+        published = (await person.asks("script", "publish", str(module)))["url"]
+        by_module = await person.creates(
+            person.file(
+                "by module",
+                task_definition_id=2,
+                **every,
+                **{**computed, "dynamic_arguments_script_url": published, "language": "wasm"},
+            )
+        )
+        for job, arguments in ((by_time, ["30"]), (on_event, ["41"]), (by_module, ["50"])):
             attested = [task for task in await person.attested(job, 1) if task["task_status"] == "attested"]
             assert {task["is_guarded"] for task in attested} == {True}
             assert [task["converted_arguments"] for task in attested] == [arguments] * len(attested)

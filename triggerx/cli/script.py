@@ -18,7 +18,7 @@ def run(  # noqa: PLR0913 - each argument is an option of the command
     *,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The script.")],
     function: Annotated[str, typer.Option(metavar="NAME", help="The function to call.")],
-    language: Annotated[str, typer.Option(metavar="NAME", help="The script's language.")] = "python",
+    language: Annotated[str, typer.Option(metavar="NAME", help="The script's language, python or wasm.")] = "python",
     argument: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=VALUE", help="An argument by name, as JSON or as text; may be repeated."),

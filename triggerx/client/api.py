@@ -5,6 +5,7 @@ Rule: whatever the other side does ends in a typed answer or in one sentence tha
 `UnavailableError`.
 """
 
+import base64
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -87,9 +88,10 @@ class Api:
         """POST /api/jobs: hand in one job that is on chain; the same body again changes nothing."""
         return await self._typed(answers.Posted, "POST", "/api/jobs", body=body)
 
-    async def publish_script(self, source: str) -> Answer[answers.PublishedScript]:
+    async def publish_script(self, source: bytes) -> Answer[answers.PublishedScript]:
         """POST /api/scripts: have a script kept by its content."""
-        return await self._typed(answers.PublishedScript, "POST", "/api/scripts", body={"source": source})
+        body: Mapping[str, Json] = {"source_base64": base64.b64encode(source).decode()}
+        return await self._typed(answers.PublishedScript, "POST", "/api/scripts", body=body)
 
     async def check_job(self, body: Mapping[str, Json], *, is_mandated: bool) -> Answer[answers.Checked]:
         """POST /api/jobs/check: whether `post_job` would be refused once the job is on chain; nothing is kept.

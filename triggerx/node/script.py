@@ -23,7 +23,7 @@ from triggerx.node.discovery import role_names
 from triggerx.node.options import UsageError
 from triggerx.ports.scripts import LANGUAGE_DEFAULT, ScriptCall, ScriptFailed, ScriptRun
 from triggerx.scripts.frames import BadFrame, decode
-from triggerx.scripts.python import SOURCE_BYTES_MAX
+from triggerx.scripts.sandbox import SOURCE_BYTES_MAX
 from triggerx.scripts.sandboxes import open_sandboxes
 
 

@@ -13,9 +13,11 @@ class ScriptFailed(TriggerxError):
     """The script did not come to an answer. The message is for the job's owner: bounded, and nothing of the host's.
 
     `code` is one of: `syntax` (also bytes that are no UTF-8), `function` (there is none of that name), `error` (an
-    exception left it), `value` (what it returned is no answer), `time`, `memory`, `recursion`, `output`, `requests` (a
-    limit was reached, and the script cannot catch that), `crashed` (the interpreter ended; another one runs the next
-    script). `output` is what was printed until then, `requests` what was asked for.
+    exception left it, or a program ended badly), `value` (what it returned is no answer), `time`, `memory`,
+    `recursion`, `output`, `requests` (a limit was reached, and the script cannot catch that), `crashed` (the
+    interpreter ended; another one runs the next script). A program that asks for more memory than there is gets none,
+    as WebAssembly has it, and may go on; `memory` is one that begins with too much.
+    `output` is what was printed until then, `requests` what was asked for.
     """
 
     def __init__(self, code: str, message: str, *, output: str = "", requests: tuple[RequestMade, ...] = ()) -> None:
@@ -54,7 +56,7 @@ class ScriptCall:
 
     `arguments` are given by name. Of what is `offered` the function gets those that it has a parameter for, and so
     `now`, the moment in unix seconds: the language's own clocks stand still at it, and its chance starts from one fixed
-    seed.
+    seed. A program (WebAssembly) has no parameters: it gets everything.
     """
 
     language: str
@@ -92,8 +94,9 @@ class Scripts(Protocol):
         Raises `RecoverableError` when too many runs wait already.
 
         The host gives it `fetch(url) -> text`: a GET of a public address, its body as UTF-8 with replacements. What is
-        refused, fails, or has a status outside of 200 to 299 is an exception that the script can catch, and says in its
-        first word why (`private_address`, `too_large`, `unreachable`, `status`…).
+        refused, fails, or has a status outside of 200 to 299 is an exception that the script can catch (in WebAssembly
+        a negative number and a text), and says in its first word why (`private_address`, `too_large`, `unreachable`,
+        `status`…).
         """
         ...
 

@@ -7,12 +7,13 @@ is wrong, a cancelled run) ends its process group by SIGKILL, and the next run s
 import asyncio
 import os
 import signal
-import sys
 from asyncio import StreamReader, StreamWriter
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator, Sequence
+from collections import defaultdict
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Final, cast
+from itertools import chain
+from typing import Final, TypeAlias, cast
 
 from triggerx.core.canonical import Json
 from triggerx.core.errors import RecoverableError
@@ -32,9 +33,7 @@ START_S: Final = 10.0  # a worker is ready in 0.1 s; on a machine under load it 
 RUNS_MAX: Final = 1000  # of one worker: whatever piles up in a process ends with it
 WAITING_MAX: Final = 256  # runs that wait for a worker: at ten milliseconds each, some seconds of them
 
-PYTHON_WORKER: Final = (sys.executable, "-I", "-m", "triggerx.scripts.worker")
-"""Isolated: no variable of the environment and no user's packages; the environment it is installed in is found by its
-own path."""
+Command: TypeAlias = tuple[str, ...]
 
 
 class WorkerLost(Exception):
@@ -44,14 +43,15 @@ class WorkerLost(Exception):
 class Worker:
     """One process, and the pipe to it."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, command: Command, process: Process) -> None:
+        self.command = command
         self._process = process
         self._stdin = cast("StreamWriter", process.stdin)  # both were asked for
         self._stdout = cast("StreamReader", process.stdout)
         self.runs = 0
 
     @classmethod
-    async def start(cls, command: Sequence[str]) -> "Worker":
+    async def start(cls, command: Command) -> "Worker":
         """Start one and wait until it is ready; raises `LanguageUnavailable` with its reason when it cannot work."""
         try:
             process = await asyncio.create_subprocess_exec(
@@ -59,7 +59,7 @@ class Worker:
             )
         except OSError as error:
             raise RecoverableError(f"no worker for scripts can be started: {error.strerror}") from error
-        worker = cls(process)
+        worker = cls(command, process)
         try:
             async with asyncio.timeout(START_S):
                 hello = await worker.hear()
@@ -116,22 +116,21 @@ class Worker:
 
 
 class WorkerPool:
-    """At most `workers_max` workers of one command."""
+    """At most `workers_max` workers at work, whatever their commands; idle ones wait for the next run of theirs."""
 
-    def __init__(self, command: Sequence[str] = PYTHON_WORKER, *, workers_max: int) -> None:
-        self._command = command
+    def __init__(self, *, workers_max: int) -> None:
         self._places = asyncio.Semaphore(workers_max)
         self._waiting = 0
-        self._idle: list[Worker] = []
+        self._idle: defaultdict[Command, list[Worker]] = defaultdict(list)
         self._busy: set[Worker] = set()
 
     @property
     def process_ids(self) -> tuple[int, ...]:
         """The ids of the workers' processes."""
-        return tuple(worker.process_id for worker in (*self._idle, *self._busy))
+        return tuple(worker.process_id for worker in self._workers())
 
     @asynccontextmanager
-    async def worker(self) -> AsyncIterator[Worker]:
+    async def worker(self, command: Command) -> AsyncIterator[Worker]:
         """A worker for one run, which ends by an answer: whatever leaves the block otherwise ends the worker.
 
         Raises `RecoverableError` when too many wait, `LanguageUnavailable` where none can work.
@@ -144,7 +143,7 @@ class WorkerPool:
         finally:
             self._waiting -= 1
         try:
-            worker = await self._take()
+            worker = await self._take(command)
             self._busy.add(worker)
             try:
                 yield worker
@@ -159,20 +158,24 @@ class WorkerPool:
 
     async def close(self) -> None:
         """End every worker."""
-        for worker in (*self._idle, *self._busy):
+        for worker in self._workers():
             await worker.kill()
         self._idle.clear()
 
-    async def _take(self) -> Worker:
-        while self._idle:
-            worker = self._idle.pop()
+    def _workers(self) -> tuple[Worker, ...]:
+        return (*chain.from_iterable(self._idle.values()), *self._busy)
+
+    async def _take(self, command: Command) -> Worker:
+        idle = self._idle[command]
+        while idle:
+            worker = idle.pop()
             if worker.is_alive:  # of one that ended while it was idle nothing is left: its interpreter read from it
                 return worker
-        return await Worker.start(self._command)
+        return await Worker.start(command)
 
     async def _give_back(self, worker: Worker) -> None:
         worker.runs += 1
         if worker.is_alive and worker.runs < RUNS_MAX:
-            self._idle.append(worker)
+            self._idle[worker.command].append(worker)
         else:
             await worker.kill()

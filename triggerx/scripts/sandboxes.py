@@ -1,27 +1,22 @@
 """The sandboxes of this machine, by language (`ports.scripts.Scripts`).
 
 Rule: a language without a sandbox here is refused; nothing else is used in its place. A further language is one file
-beside this one and one line in `open_sandboxes`.
+beside this one with its worker's, and one more name in `LANGUAGES`.
 """
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Final, Protocol
+from typing import Final
 
 from triggerx.ports.fetch import Fetch
 from triggerx.ports.scripts import LanguageUnavailable, ScriptCall, ScriptRun
 from triggerx.scripts.pool import WorkerPool
-from triggerx.scripts.python import PythonSandbox
+from triggerx.scripts.python import PYTHON
+from triggerx.scripts.sandbox import Language, Sandbox
+from triggerx.scripts.wasm import WASM
 
+LANGUAGES: Final[tuple[Language, ...]] = (PYTHON, WASM)
 WORKERS_MAX: Final = 2  # scripts at once: each may take a processor for its whole time
-
-
-class Sandbox(Protocol):
-    """Runs scripts of one language."""
-
-    async def run(self, source: bytes, call: ScriptCall) -> ScriptRun:
-        """As `ports.scripts.Scripts.run`."""
-        ...
 
 
 class Sandboxes:
@@ -46,11 +41,9 @@ class Sandboxes:
 @asynccontextmanager
 async def open_sandboxes(fetch: Fetch, *, workers_max: int = WORKERS_MAX) -> AsyncIterator[Sandboxes]:
     """Every sandbox that works here; no process is started before the first run, and all are ended at the close."""
-    if not PythonSandbox.is_installed():
-        yield Sandboxes({})
-        return
-    python = PythonSandbox(fetch, WorkerPool(workers_max=workers_max))
+    pool = WorkerPool(workers_max=workers_max)
+    installed = [language for language in LANGUAGES if language.is_installed()]
     try:
-        yield Sandboxes({"python": python})
+        yield Sandboxes({language.name: Sandbox(language, fetch, pool) for language in installed})
     finally:
-        await python.close()
+        await pool.close()

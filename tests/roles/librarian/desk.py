@@ -11,10 +11,11 @@ from aiohttp import ClientSession
 
 from tests.fakes.chain import FakeChain
 from tests.fakes.clock import SeededChance, VirtualClock
+from tests.fakes.content import FakeContent
 from tests.fakes.log import RecordingLog
 from tests.fakes.store import temporary_store
 from triggerx.bus.local import LocalBus
-from triggerx.core.canonical import Json, cid_of
+from triggerx.core.canonical import Json
 from triggerx.core.job import Job, JobId
 from triggerx.core.job_body import expected_job_hash, parse_body, static_calldata
 from triggerx.core.mandate import SignedMandate, dump_mandate
@@ -186,21 +187,6 @@ def id_of(body: Mapping[str, object]) -> JobId:
     return JobId(int(str(body["job_id"])))
 
 
-class Kept:
-    """Content in the store alone (`ports.content.Content`)."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    async def put(self, content: bytes) -> str:
-        cid = cid_of(content)
-        await self._store.documents.put(cid, content, now=NOW)
-        return cid
-
-    async def get(self, cid: str, *, peer_ids: tuple[str, ...] = ()) -> bytes | None:
-        return await self._store.documents.get(cid)
-
-
 class PythonOnly(NoScripts):
     """A machine that would run Python, and is never asked to."""
 
@@ -288,7 +274,7 @@ def _services(clock: VirtualClock, chain: FakeChain, log: RecordingLog, store: S
         transactions={},
         operators=nowhere,
         peers=nowhere,
-        content=Kept(store),
+        content=FakeContent(),
         notifiers=(),
         scripts=PythonOnly(),
     )

@@ -8,6 +8,7 @@ import pytest
 
 from triggerx.cli import main as cli
 
+MODULE = Path(__file__).resolve().parents[3] / "examples" / "scripts" / "amount.wasm"
 SCRIPT = """
 def price(now):
     print("seen at", now)
@@ -102,7 +103,32 @@ def test_run_when_the_file_is_not_there_then_it_is_named(owner: Owner) -> None:
 def test_run_when_there_is_no_sandbox_for_the_language_then_it_says_which_there_are(owner: Owner) -> None:
     status, _, err = owner.types(str(owner.script), "--function", "f", "--language", "go")
     assert status == 1
-    assert "no sandbox for 'go'; it has: python" in err
+    assert "no sandbox for 'go'; it has: python, wasm" in err
+
+
+def test_run_when_the_script_is_a_module_then_it_runs_as_the_others_do(owner: Owner) -> None:
+    arguments = ["--function", "main", "--language", "wasm", "--now", "1700000000", "--json"]
+    status, out, err = owner.types(str(MODULE), *arguments)
+    document = json.loads(out)
+    assert (status, err) == (0, "")
+    assert document.pop("took_ms") >= 0
+    assert document == {"value": [13], "number": None, "output": "minute 13\n", "requests": []}
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "says"),
+    [
+        ("script.py", ["--language", "wasm"], "the script is no WebAssembly module in binary form (syntax)"),
+        ("amount.wasm", [], "the script is no UTF-8 at byte"),
+    ],
+)
+def test_run_when_the_language_is_another_then_one_sentence_says_so(
+    owner: Owner, name: str, options: list[str], says: str
+) -> None:
+    owner.script.with_name("amount.wasm").write_bytes(MODULE.read_bytes())
+    status, out, err = owner.types(str(owner.script.with_name(name)), "--function", "main", *options)
+    assert (status, out) == (1, "")
+    assert says in err
 
 
 @pytest.mark.parametrize("argument", ["value", "=1", "a b=1"])

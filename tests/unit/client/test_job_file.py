@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from triggerx.client.job_file import FIELDS, BadJobFile, JobFile
+from triggerx.core.canonical import cid_of
 from triggerx.core.job import ConditionTrigger, EventTrigger, JobId, TimeTrigger
 from triggerx.core.job_body import dump_body
 from triggerx.evm.registry import pack_job_id
@@ -53,6 +54,14 @@ def test_examples_when_taken_together_then_there_is_one_of_every_kind_of_trigger
             kinds.add("linked")
     conditions = {"api", "oracle", "view", "script", "static", "websocket"}
     assert kinds == {"interval", "cron", "specific", "event", "linked", *conditions}
+
+
+@pytest.mark.parametrize(("name", "script"), [("time_script", "amount.py"), ("time_wasm", "amount.wasm")])
+def test_example_when_it_names_a_script_then_that_is_the_one_in_the_examples(name: str, script: str) -> None:
+    (path,) = (path for path in EXAMPLES if path.stem == name)
+    body = JobFile.read(path).draft(owner=OWNER, chain_id=CHAIN, now=NOW)
+    content = (path.parents[1] / "scripts" / script).read_bytes()
+    assert body.action.script_url == f"ipfs://{cid_of(content)}"
 
 
 def test_json_when_read_then_it_is_the_same_job_as_in_toml(tmp_path: Path) -> None:

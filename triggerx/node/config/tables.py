@@ -128,7 +128,7 @@ class ScriptsConfig:
     """How the node runs users' scripts, and where it gets them."""
 
     workers_max: int = 2
-    """Scripts that run at once; each may take a processor for seconds, and 30 MB at rest."""
+    """Scripts that run at once; each may take a processor for seconds, and 50 MB at rest for each language."""
     ipfs_gateways: tuple[str, ...] = ()
     """IPFS gateways to ask for scripts that a CID names, in order, such as "https://ipfs.example.org": they give raw
     blocks (trustless gateways), which are verified. One on a private address must be named in [fetch] too."""

@@ -2,7 +2,8 @@ from decimal import Decimal
 
 import pytest
 
-from triggerx.scripts.worker import DEPTH_MAX, INTEGER_BITS_MAX, Failed, Output, answer_of
+from triggerx.scripts.answers import DEPTH_MAX, INTEGER_BITS_MAX, answer_from, answer_of
+from triggerx.scripts.worker import Failed
 
 
 @pytest.mark.parametrize(
@@ -60,13 +61,21 @@ def test_answer_when_it_is_none_then_the_run_fails(value: object) -> None:
     assert failed.value.code == "value"
 
 
-def test_output_when_the_limit_is_passed_then_the_interpreter_is_killed_and_the_first_bytes_stay() -> None:
-    killed: list[bool] = []
-    output = Output(5, lambda: killed.append(True))
-    output("stdout", "ab")
-    output("stderr", "cd")
-    assert (output.text, output.is_full, killed) == ("abcd", False, [])
-    output("stdout", "éx")
-    assert (output.text, output.is_full, killed) == ("abcd", True, [True])
-    output("stdout", "more")
-    assert output.text == "abcd"
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        (b"0.10", "0.10"),
+        (b"-1e-7", "-1E-7"),
+        (b'{"a": [1.5, 18446744073709551616]}', {"a": ["1.5", 2**64]}),
+        (b"null", None),
+    ],
+)
+def test_answer_when_it_was_written_then_it_is_exact(text: bytes, answer: object) -> None:
+    assert answer_from(text, bytes_max=1000) == answer
+
+
+@pytest.mark.parametrize("text", [b"", b"hello", b"\xff", b"NaN", b"[-Infinity]", b"9" * 5000, b"1" * 1001, b"[" * 90])
+def test_answer_when_it_was_written_wrongly_then_the_run_fails(text: bytes) -> None:
+    with pytest.raises(Failed) as failed:
+        answer_from(text, bytes_max=1000)
+    assert failed.value.code == "value"
