@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.rpc_server import chain_id_server
+from triggerx.evm.keys import PrivateKey
+from triggerx.node.keystore import make_keystore
 
 CHAIN_ID = 31337
 PROFILE = f"""
@@ -231,6 +233,36 @@ def test_key_when_its_file_is_unfit_then_the_remedy_is_named(
     assert "keys.keeper_file" in said
     assert sentence in said
     assert KEY not in said
+
+
+@pytest.mark.parametrize(
+    ("password", "mode", "sentence"),
+    [
+        (None, 0, "keys.keeper_password_file: the key is in a keystore, and nothing says its password"),
+        ("swordfish", 0o640, "keys.keeper_password_file: others may use the password in"),
+        ("", 0o600, "is empty: write the password there"),
+        ("swordfish", 0o600, "does not open: the password is wrong"),
+    ],
+)
+def test_keystore_when_its_password_is_unfit_then_one_sentence_says_so(
+    site: Site, password: str | None, mode: int, sentence: str
+) -> None:
+    file, password_file = site.directory / "keeper.json", site.directory / "keeper.password"
+    file.touch(mode=0o600)
+    file.write_bytes(make_keystore(PrivateKey.parse(KEY), b"correct horse", scrypt_n=2))
+    variables = {"TRIGGERX_KEYS__KEEPER_FILE": str(file)}
+    if password is not None:
+        password_file.write_text(password)
+        password_file.chmod(mode)
+        variables["TRIGGERX_KEYS__KEEPER_PASSWORD_FILE"] = str(password_file)
+    said = site.refused(78, "--roles", "keeper", **variables)
+    assert sentence in said
+    assert "swordfish" not in said
+
+
+def test_key_when_it_is_a_credential_and_no_service_runs_then_the_unit_is_told_of(site: Site) -> None:
+    said = site.refused(78, "--roles", "keeper", TRIGGERX_KEYS__KEEPER_FILE="credential:keeper")
+    assert "LoadCredential=keeper:FILE" in said
 
 
 @pytest.mark.parametrize(("role", "setting"), [("keeper", "keys.keeper_file"), ("engine", "keys.engine_file")])

@@ -1,9 +1,12 @@
 """Which keys a node signs with: those its roles need, from the program or the files that `[keys]` names."""
 
+from pathlib import Path
 from typing import Final
 
 from triggerx.core.errors import ConfigurationError
+from triggerx.evm.keys import PrivateKey
 from triggerx.node.keys import KeySigner, OperatorSigner, read_key
+from triggerx.node.passwords import read_password
 from triggerx.node.settings import NodeSettings
 from triggerx.ports.signer import AttesterSigner, Signer
 
@@ -20,20 +23,19 @@ def node_signers(settings: NodeSettings) -> tuple[Signer | None, AttesterSigner 
     keys, roles = settings.config.keys, settings.roles
     engine, keeper = settings.engine_signer, settings.keeper_signer
     if engine is None and ENGINE in roles:
-        if keys.engine_file is None:
-            raise _missing(ENGINE)
-        engine = KeySigner(read_key(keys.engine_file, setting="keys.engine_file"))
+        engine = KeySigner(_key(ENGINE, keys.engine_file, keys.engine_password_file))
     if keeper is None and KEEPER in roles:
-        if keys.keeper_file is None:
-            raise _missing(KEEPER)
-        keeper = OperatorSigner(read_key(keys.keeper_file, setting="keys.keeper_file"))
+        keeper = OperatorSigner(_key(KEEPER, keys.keeper_file, keys.keeper_password_file))
     if engine is not None and keeper is not None:
         raise ConfigurationError("an engine and a keeper cannot share one node: peers know a node by one address")
     return engine, keeper
 
 
-def _missing(role: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"the role {role} has no key: set keys.{role}_file to a file with 64 hexadecimal digits that only its owner "
-        f"can read (chmod 600), or leave the role {role} out"
-    )
+def _key(role: str, file: Path | None, password_file: Path | None) -> PrivateKey:
+    if file is None:
+        raise ConfigurationError(
+            f"the role {role} has no key: set keys.{role}_file to a keystore, or to a file with 64 hexadecimal digits "
+            f"that only its owner can read (chmod 600), or leave the role {role} out"
+        )
+    setting = f"keys.{role}_password_file"
+    return read_key(file, setting=f"keys.{role}_file", password=lambda: read_password(password_file, setting=setting))
