@@ -18,6 +18,7 @@ from triggerx.core.errors import TriggerxError
 from triggerx.evm.keccak import keccak256
 from triggerx.evm.keys import PrivateKey
 from triggerx.evm.nesting import shallow_json
+from triggerx.evm.types import Address
 
 KEYSTORE_BYTES_MAX: Final = 16 * 1024  # they have half a kilobyte, some programs add a name and more
 SCRYPT_N: Final = 2**18
@@ -111,14 +112,14 @@ def make_keystore(key: PrivateKey, password: bytes, *, scrypt_n: int = SCRYPT_N)
     return json.dumps(document).encode() + b"\n"
 
 
-def named_address(content: bytes) -> bytes | None:
+def named_address(content: bytes) -> Address | None:
     """The address that a keystore says it has; None where it says none. Nothing vouches for it but the password."""
     try:
         address = _lowered(msgspec.json.decode(shallow_json(content))).get("address")
     except (msgspec.MsgspecError, ValueError, RecursionError, AttributeError):
         return None
     matched = _HEX.fullmatch(address) if isinstance(address, str) else None
-    return bytes.fromhex(matched[1]) if matched and len(matched[1]) == 40 else None
+    return Address(bytes.fromhex(matched[1])) if matched and len(matched[1]) == 40 else None
 
 
 def _checked(content: bytes) -> tuple[_Crypto, _Scrypt | _Pbkdf2]:
