@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from triggerx.cli import api_key, audit, config, jobs, keys, run, script, tasks
+from triggerx.cli import api_key, audit, config, jobs, keys, operators, run, script, tasks
 from triggerx.core.errors import RecoverableError, TriggerxError, UnrecoverableError
 
 _UNAVAILABLE = 69
@@ -36,6 +36,7 @@ app.add_typer(tasks.app, name="tasks")
 app.command("audit", short_help="Hold what happened against what should have.")(audit.audit)
 app.add_typer(config.app, name="config")
 app.add_typer(keys.app, name="keys")
+app.add_typer(operators.app, name="operator")
 app.add_typer(api_key.app, name="api-key")
 app.add_typer(script.app, name="script")
 

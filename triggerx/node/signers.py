@@ -1,10 +1,10 @@
 """Which keys a node signs with: those its roles need, from the program or the files that `[keys]` names."""
 
-from pathlib import Path
 from typing import Final
 
 from triggerx.core.errors import ConfigurationError
 from triggerx.evm.keys import PrivateKey
+from triggerx.node.config import KeysConfig
 from triggerx.node.keys import KeySigner, OperatorSigner, read_key
 from triggerx.node.passwords import read_password
 from triggerx.node.settings import NodeSettings
@@ -23,15 +23,19 @@ def node_signers(settings: NodeSettings) -> tuple[Signer | None, AttesterSigner 
     keys, roles = settings.config.keys, settings.roles
     engine, keeper = settings.engine_signer, settings.keeper_signer
     if engine is None and ENGINE in roles:
-        engine = KeySigner(_key(ENGINE, keys.engine_file, keys.engine_password_file))
+        engine = KeySigner(role_key(keys, ENGINE))
     if keeper is None and KEEPER in roles:
-        keeper = OperatorSigner(_key(KEEPER, keys.keeper_file, keys.keeper_password_file))
+        keeper = OperatorSigner(role_key(keys, KEEPER))
     if engine is not None and keeper is not None:
         raise ConfigurationError("an engine and a keeper cannot share one node: peers know a node by one address")
     return engine, keeper
 
 
-def _key(role: str, file: Path | None, password_file: Path | None) -> PrivateKey:
+def role_key(keys: KeysConfig, role: str) -> PrivateKey:
+    """The key that is configured for the engine or the keeper; raises `ConfigurationError` as `node_signers`."""
+    is_engine = role == ENGINE
+    file = keys.engine_file if is_engine else keys.keeper_file
+    password_file = keys.engine_password_file if is_engine else keys.keeper_password_file
     if file is None:
         raise ConfigurationError(
             f"the role {role} has no key: set keys.{role}_file to a keystore, or to a file with 64 hexadecimal digits "
