@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.e2e.apart import NodeProcess, running_apart
 from tests.fakes.log import RecordingLog
 from triggerx.evm.keys import PrivateKey
-from triggerx.evm.types import checksum
+from triggerx.evm.types import Wei, checksum
 from triggerx.node.clock import SystemClock
 from triggerx.node.devnet.ground import L1_CHAIN_ID, Ground, development_ground, give_power
 from triggerx.node.devnet.profile import write_profile
@@ -21,6 +22,24 @@ from triggerx.node.options import DevnetOptions
 
 TIMEOUT_S = 120
 PASSWORD = b"correct horse"
+
+
+async def typed(*arguments: str, config: Path, folder: Path) -> tuple[int, str, str]:
+    """Exit status, standard output, standard error of a real process without a terminal."""
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("TRIGGERX_")}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", "from triggerx.cli.main import main; main()", *arguments),
+        *("--config", str(config), "--config-dir", str(folder)),
+        env=bare,
+        cwd=folder,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(TIMEOUT_S):
+        out, err = (each.decode() for each in await process.communicate())
+    assert "Traceback" not in err
+    return process.returncode or 0, out, err
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,27 +72,10 @@ class Newcomer:
         await give_power(self.ground.reads[L1_CHAIN_ID], self.ground.keys[0], self.ground.network, [self.key.address])
 
     async def types(self, *arguments: str) -> tuple[int, str, str]:
-        """Exit status, standard output, standard error of a real process without a terminal."""
-        places = ("--config", str(self.folder / "triggerx.toml"), "--config-dir", str(self.folder))
-        bare = {name: value for name, value in os.environ.items() if not name.startswith("TRIGGERX_")}
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-c",
-            "from triggerx.cli.main import main; main()",
-            "operator",
-            *arguments,
-            *places,
-            env=bare,
-            cwd=self.folder,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        async with asyncio.timeout(TIMEOUT_S):
-            out, err = (each.decode() for each in await process.communicate())
-        assert "Traceback" not in err
+        """As `typed`; the key is never part of what is said."""
+        ended, out, err = await typed("operator", *arguments, config=self.folder / "triggerx.toml", folder=self.folder)
         assert self.key.reveal().hex() not in out + err
-        return process.returncode or 0, out, err
+        return ended, out, err
 
     async def sees(self, status: int) -> dict[str, Any]:
         ended, out, err = await self.types("status", "--json")
@@ -132,3 +134,38 @@ async def test_operator_when_it_comes_and_leaves_then_both_chains_say_so(tmp_pat
         status, _, err = await operator.types("unregister", "--yes")
         assert status == 0
         assert f"{operator.address} is not registered on chain {L1_CHAIN_ID}" in err
+
+
+async def test_keeper_when_it_has_voted_then_its_status_says_so_while_it_runs_and_afterwards(tmp_path: Path) -> None:
+    async with running_apart(tmp_path, keepers=2) as (network, _):
+        customer = network.customer
+        await customer.deposit(Wei(10**17))
+        job = await customer.register_job(interval_s=6, time_frame_s=6)
+        await customer.post_job(job, customer.sign_mandate(job))
+        await customer.attested(job.job_id, within_s=TIMEOUT_S)
+        api_url = (await network.librarian.logged("api started"))["url"]
+
+        async def status_of(node: NodeProcess) -> dict[str, Any]:
+            config = tmp_path / node.name / "triggerx.toml"
+            ended, out, err = await typed(
+                *("keeper", "status", "--json", "--api", api_url), config=config, folder=tmp_path
+            )
+            assert ended == 0, err
+            document: dict[str, Any] = json.loads(out)
+            return document
+
+        points = 0
+        for operator, node in network.keepers.items():
+            seen = await status_of(node)
+            assert seen["operator"] == operator
+            assert seen["node"] == {"data_dir": str(tmp_path / node.name), "process_id": node.process.pid}
+            assert (seen["votes"]["approved"], seen["votes"]["rejected"], seen["refusals"]) == (1, 0, [])
+            assert seen["peers"]["known"] >= 1
+            assert seen["election"]["is_active"] is True
+            assert seen["api"]["is_online"] is True
+            points += int(seen["api"]["points"])
+            assert await node.stop() == 0
+            again = await status_of(node)
+            assert again["node"]["process_id"] is None
+            assert again["votes"] == seen["votes"]
+        assert points > 0

@@ -7,6 +7,7 @@ reason where one would fail, `RecoverableError` where one is not mined in time.
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final, cast
 
 from triggerx.chains.reads import Reads
@@ -17,7 +18,7 @@ from triggerx.evm.abi import Function
 from triggerx.evm.bn254.bls import REGISTRATION_DOMAIN, PublicKey, registration_message
 from triggerx.evm.contracts import AttestationCenter, AvsGovernance
 from triggerx.evm.types import Address, Hash32, Wei
-from triggerx.ports.chain import LogFilter, Receipt
+from triggerx.ports.chain import Chain, LogFilter, Receipt
 from triggerx.ports.signer import AttesterSigner
 
 LOG_RANGE_BLOCKS: Final = 5_000  # what public endpoints answer in one query
@@ -27,8 +28,27 @@ TELL_EVERY_S: Final = 15.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Power:
+    """What L2 says of an operator: None and 0 while it does not know it, and `total` of all that are active."""
+
+    operator_id: int | None
+    voting_power: int
+    total: int
+
+    @property
+    def is_active(self) -> bool:
+        """Whether L2 counts this operator's votes."""
+        return self.operator_id is not None and self.voting_power > 0
+
+    @property
+    def share_percent(self) -> str:
+        """How often the draw elects this operator first, in percent with two decimals."""
+        return "0" if self.total == 0 else f"{Decimal(self.voting_power) * 100 / Decimal(self.total):.2f}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorStanding:
-    """What the two layers say. `operator_id` is None and `voting_power` 0 while L2 does not know the operator.
+    """What the two layers say.
 
     `registered_bls_key` is that of the newest registration on L1; None where there is none, or it is too long ago to be
     looked for.
@@ -37,16 +57,9 @@ class OperatorStanding:
     is_registered: bool
     l1_voting_power: int
     l1_balance_wei: Wei
-    operator_id: int | None
-    voting_power: int
-    total_voting_power: int
+    power: Power
     l2_balance_wei: Wei
     registered_bls_key: PublicKey | None
-
-    @property
-    def is_active(self) -> bool:
-        """Whether L2 counts this operator's votes."""
-        return self.operator_id is not None and self.voting_power > 0
 
 
 class OperatorAccount:
@@ -61,15 +74,13 @@ class OperatorAccount:
 
     async def standing(self) -> OperatorStanding:
         """Ask both layers, as they stand now."""
-        me, (operator_id, power, total) = self.signer.address, await self._on_l2()
+        me = self.signer.address
         is_registered = bool(await self._governance(AvsGovernance.isOperatorRegistered))
         return OperatorStanding(
             is_registered=is_registered,
             l1_voting_power=await self._governance(AvsGovernance.votingPower),
             l1_balance_wei=await self._l1.balance(me),
-            operator_id=operator_id,
-            voting_power=power,
-            total_voting_power=total,
+            power=await power_on_l2(self._l2, self._network, me),
             l2_balance_wei=await self._l2.balance(me),
             registered_bls_key=await self._registered_key() if is_registered else None,
         )
@@ -99,9 +110,9 @@ class OperatorAccount:
         began, told = loop.time(), 0.0
         while True:
             try:
-                operator_id, power, _ = await self._on_l2()
-                if (power > 0 and operator_id is not None) is is_active:
-                    return operator_id or 0
+                power = await power_on_l2(self._l2, self._network, self.signer.address)
+                if power.is_active is is_active:
+                    return power.operator_id or 0
             except RecoverableError:
                 pass
             passed = loop.time() - began
@@ -111,18 +122,6 @@ class OperatorAccount:
                 told = passed
                 tell(round(passed))
             await asyncio.sleep(min(POLL_S, within_s - passed))
-
-    async def _on_l2(self) -> tuple[int | None, int, int]:
-        """The operator's id, its voting power, and all the voting power there is."""
-        center, me = self._network.attestation_center, self.signer.address
-        answer = await self._l2.call(center, AttestationCenter.operatorsIdsByAddress.encode(me))
-        operator_id = cast("int", AttestationCenter.operatorsIdsByAddress.decode_output(answer)[0])
-        answer = await self._l2.call(center, AttestationCenter.getActiveOperatorsDetails.encode())
-        (rows,) = cast(
-            "tuple[list[tuple[Address, int, int]]]", AttestationCenter.getActiveOperatorsDetails.decode_output(answer)
-        )
-        power = next((row[2] for row in rows if row[0] == me), 0)
-        return operator_id or None, power, sum(row[2] for row in rows)
 
     async def _governance(self, view: Function) -> int:
         answer = await self._l1.call(self._network.avs_governance, view.encode(self.signer.address))
@@ -141,3 +140,14 @@ class OperatorAccount:
                 return key[0], key[1], key[2], key[3]
             last = begin - 1
         return None
+
+
+async def power_on_l2(l2: Chain, network: Network, operator: Address) -> Power:
+    """Ask the Attestation Center for an operator's id and voting power, and for all the voting power there is."""
+    ids, details = AttestationCenter.operatorsIdsByAddress, AttestationCenter.getActiveOperatorsDetails
+    answer = await l2.call(network.attestation_center, ids.encode(operator))
+    operator_id = cast("int", ids.decode_output(answer)[0])
+    answer = await l2.call(network.attestation_center, details.encode())
+    (rows,) = cast("tuple[list[tuple[Address, int, int]]]", details.decode_output(answer))
+    power = next((row[2] for row in rows if row[0] == operator), 0)
+    return Power(operator_id=operator_id or None, voting_power=power, total=sum(row[2] for row in rows))

@@ -5,16 +5,15 @@ Each may be typed again at any time: what is done already is said, and not done 
 
 import json
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
 from triggerx.chains.reads import Reads
 from triggerx.chains.rpc import RpcClient
-from triggerx.client.operators import OperatorAccount, OperatorStanding
+from triggerx.client.operators import OperatorAccount, OperatorStanding, Power
 from triggerx.core.errors import ConfigurationError, UnavailableError
 from triggerx.core.network import Network
 from triggerx.evm.types import Address, ChainId, Wei, checksum, from_hex, parse_address, to_hex
@@ -183,9 +182,17 @@ async def _wait(account: OperatorAccount, network: Network, wait_s: float, *, is
 
 @asynccontextmanager
 async def _account(config: Config, network: Network, signer: OperatorSigner) -> AsyncIterator[OperatorAccount]:
+    l1, l2 = network.l1_chain_id, network.l2_chain_id
+    async with opened_chains(config, (l1, l2)) as reads:
+        yield OperatorAccount(network, l1=reads[l1], l2=reads[l2], signer=signer)
+
+
+@asynccontextmanager
+async def opened_chains(config: Config, chain_ids: Iterable[ChainId]) -> AsyncIterator[dict[ChainId, Reads]]:
+    """Open the configured endpoints of these chains; nothing is asked yet. Raises `ConfigurationError` for none."""
     async with AsyncExitStack() as stack:
         reads: dict[ChainId, Reads] = {}
-        for chain_id in {network.l1_chain_id, network.l2_chain_id}:
+        for chain_id in sorted(set(chain_ids)):
             chain = config.chains.get(chain_id)
             if chain is None:
                 raise ConfigurationError(
@@ -193,7 +200,7 @@ async def _account(config: Config, network: Network, signer: OperatorSigner) -> 
                 )
             client = await stack.enter_async_context(RpcClient(chain.rpc_urls, chain_id=chain_id))
             reads[chain_id] = Reads(client, SystemClock(), multicall=chain.multicall)
-        yield OperatorAccount(network, l1=reads[network.l1_chain_id], l2=reads[network.l2_chain_id], signer=signer)
+        yield reads
 
 
 def _refused(error: CallReverted) -> UsageError:
@@ -243,19 +250,21 @@ def _document(network: Network, signer: OperatorSigner, standing: OperatorStandi
         },
         "l2": {
             "chain_id": network.l2_chain_id,
-            "operator_id": standing.operator_id,
-            "is_active": standing.is_active,
-            "voting_power": str(standing.voting_power),
-            "total_voting_power": str(standing.total_voting_power),
-            "share_percent": share_percent(standing.voting_power, standing.total_voting_power),
+            **power_row(standing.power),
             "balance_wei": str(standing.l2_balance_wei),
         },
     }
 
 
-def share_percent(power: int, total: int) -> str:
-    """How often the draw elects this operator first, in percent with two decimals."""
-    return "0" if total == 0 else f"{Decimal(power) * 100 / Decimal(total):.2f}"
+def power_row(power: Power) -> dict[str, object]:
+    """What L2 says of an operator, as it is shown."""
+    return {
+        "operator_id": power.operator_id,
+        "is_active": power.is_active,
+        "voting_power": str(power.voting_power),
+        "total_voting_power": str(power.total),
+        "share_percent": power.share_percent,
+    }
 
 
 def _missing(network: Network, signer: OperatorSigner, standing: OperatorStanding) -> list[str]:
@@ -270,7 +279,7 @@ def _missing(network: Network, signer: OperatorSigner, standing: OperatorStandin
             "it is registered with another BLS key, and its votes would not count: triggerx operator unregister, then "
             "register"
         )
-    elif not standing.is_active:
+    elif not standing.power.is_active:
         found.append(f"chain {l2} does not count it yet: the message from chain {l1} takes some minutes")
     if standing.l2_balance_wei == Wei(0):
         found.append(f"it has no ether on chain {l2}, and cannot pay for a transaction there")
