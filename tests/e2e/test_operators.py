@@ -157,6 +157,7 @@ async def test_keeper_when_it_has_voted_then_its_status_says_so_while_it_runs_an
         points = 0
         for operator, node in network.keepers.items():
             seen = await status_of(node)
+            assert core_limits(node.process.pid) == ["0", "0"]
             assert seen["operator"] == operator
             assert seen["node"] == {"data_dir": str(tmp_path / node.name), "process_id": node.process.pid}
             assert (seen["votes"]["approved"], seen["votes"]["rejected"], seen["refusals"]) == (1, 0, [])
@@ -169,3 +170,9 @@ async def test_keeper_when_it_has_voted_then_its_status_says_so_while_it_runs_an
             assert again["node"]["process_id"] is None
             assert again["votes"] == seen["votes"]
         assert points > 0
+
+
+def core_limits(process_id: int) -> list[str]:
+    """How large a core dump of the process may be, by the kernel's word."""
+    lines = Path(f"/proc/{process_id}/limits").read_text().splitlines()
+    return next(line.split()[4:6] for line in lines if line.startswith("Max core file size"))

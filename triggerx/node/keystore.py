@@ -164,7 +164,11 @@ def _derived(params: _Scrypt | _Pbkdf2, password: bytes) -> bytes:
         return hashlib.pbkdf2_hmac("sha256", password, salt, params.c, 32)
     from Crypto.Protocol.KDF import scrypt  # noqa: PLC0415 - most nodes have no keystore; OpenSSL's refuses small r
 
-    derived = scrypt(password, salt, 32, N=params.n, r=params.r, p=params.p)  # type: ignore[arg-type]  # bytes do
+    try:
+        derived = scrypt(password, salt, 32, N=params.n, r=params.r, p=params.p)  # type: ignore[arg-type]  # bytes do
+    except (MemoryError, ValueError):
+        megabytes = 128 * params.n * params.r // 2**20
+        raise BadKeystore(f"its scrypt takes {megabytes} MB of memory, which the system does not give") from None
     return cast("bytes", derived)
 
 

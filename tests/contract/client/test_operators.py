@@ -24,7 +24,7 @@ from triggerx.node.devnet.profile import write_profile
 
 KIND: Kind = "anvil" if find_anvil() else "embedded"
 POWER = 500
-RECEIVER = "0x52908400098527886E0F7030069857D2E4169EE7"
+RECEIVER = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 
 
 @dataclass
@@ -166,6 +166,8 @@ def test_unregister_when_a_person_is_asked_then_yes_alone_goes_on(
         (("status", "--network", "elsewhere"), 78, 'no profile "elsewhere"'),
         (("status", "--key-file", "absent"), 2, "--key-file: the file absent cannot be read"),
         (("register", "--rewards", "me"), 2, "--rewards: expected"),
+        (("register", "--rewards", RECEIVER.swapcase().replace("X", "x")), 2, "its checksum (EIP-55) is wrong"),
+        (("register", "--rewards", "0x" + "00" * 20), 2, "--rewards: the zero address is nobody's"),
         (("register", "--auth-token", "me"), 2, "--auth-token: expected"),
         (("register", "--wait", "-1"), 2, "--wait"),
         (("leave",), 2, "leave"),

@@ -8,10 +8,12 @@ from typing import Any
 import eth_account
 import pytest
 from Crypto.Cipher import AES
+from hypothesis import given
+from hypothesis import strategies as st
 
 from triggerx.evm.keccak import keccak256
 from triggerx.evm.keys import PrivateKey
-from triggerx.node.keystore import BadKeystore, WrongPassword, make_keystore, open_keystore
+from triggerx.node.keystore import BadKeystore, WrongPassword, make_keystore, named_address, open_keystore
 
 KEY = PrivateKey.parse("11" * 32)
 PASSWORD = b"correct horse"
@@ -192,3 +194,42 @@ def test_keystore_when_it_holds_what_is_no_key_then_it_is_refused() -> None:
     crypto_part.update(ciphertext=ciphertext.hex(), mac=keccak256(derived[16:] + ciphertext).hex())
     with pytest.raises(BadKeystore, match="no private key"):
         open_keystore(json.dumps(document).encode(), PASSWORD)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=70),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
+    max_leaves=8,
+)
+PLACES = [("version",), ("crypto",), *(("crypto", name) for name in SCRYPT["crypto"] if name != "kdfparams")]  # type: ignore[attr-defined]
+
+
+@given(place=st.sampled_from(PLACES), value=JSON)
+def test_keystore_when_anything_stands_in_a_place_then_it_is_refused_in_words(
+    place: tuple[str, ...], value: object
+) -> None:
+    document = small()
+    inner = document if len(place) == 1 else document["crypto"]
+    inner[place[-1]] = value
+    try:
+        opened = open_keystore(json.dumps(document).encode(), PASSWORD)
+    except (BadKeystore, WrongPassword):
+        return
+    assert opened == KEY
+
+
+@given(content=st.binary(max_size=200))
+def test_keystore_when_it_is_any_bytes_then_it_is_refused_in_words(content: bytes) -> None:
+    with pytest.raises(BadKeystore):
+        open_keystore(b"{" + content, PASSWORD)
+    assert named_address(b"{" + content) is None
+
+
+def test_keystore_when_the_system_gives_no_memory_then_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def starved(*_: object, **__: object) -> bytes:
+        raise MemoryError
+
+    content = make_keystore(KEY, PASSWORD, scrypt_n=2**10)
+    monkeypatch.setattr("Crypto.Protocol.KDF.scrypt", starved)
+    with pytest.raises(BadKeystore, match="takes 1 MB of memory, which the system does not give"):
+        open_keystore(content, PASSWORD)

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import tomli
 
 from triggerx.core.errors import ConfigurationError
-from triggerx.evm.types import Address, ChainId, checksum, parse_address
+from triggerx.evm.types import Address, ChainId, parse_address, parse_typed_address
 from triggerx.node.config.document import Document, EnvironmentText, KeyPath
 from triggerx.node.secret_files import SecretFile, is_credential
 
@@ -159,13 +159,13 @@ def _check(value: object, is_right: bool) -> object:
 def _address(value: object) -> Address:
     """An address; one in mixed case must have its checksum (EIP-55) right."""
     try:
-        address = parse_address(str(_check(value, isinstance(value, str))))
+        parse_address(str(_check(value, isinstance(value, str))))
     except ValueError as error:
         raise ValueError(_shown(value)) from error
-    digits = str(value)[2:]
-    if digits not in (digits.lower(), digits.upper()) and digits != checksum(address)[2:]:
-        raise ValueError(f"{_shown(value)}, whose checksum (EIP-55) is wrong: a digit may be mistyped")
-    return address
+    try:
+        return parse_typed_address(str(value))
+    except ValueError as error:
+        raise ValueError(f"{_shown(value)}: {error}") from error
 
 
 def _from_text(text: str, hint: Any) -> object:

@@ -16,7 +16,16 @@ from triggerx.chains.rpc import RpcClient
 from triggerx.client.operators import OperatorAccount, OperatorStanding, Power
 from triggerx.core.errors import ConfigurationError, UnavailableError
 from triggerx.core.network import Network
-from triggerx.evm.types import Address, ChainId, Wei, checksum, from_hex, parse_address, to_hex
+from triggerx.evm.types import (
+    ZERO_ADDRESS,
+    Address,
+    ChainId,
+    Wei,
+    checksum,
+    from_hex,
+    parse_typed_address,
+    to_hex,
+)
 from triggerx.node.clock import SystemClock
 from triggerx.node.config import Config, ConfigSource, load_config
 from triggerx.node.discovery import role_names
@@ -85,9 +94,11 @@ class RegisterOrder:
     def of(cls, *, rewards: str | None, auth_token: str | None, wait_s: float) -> "RegisterOrder":
         """Read the options; raises `UsageError`."""
         try:
-            address = None if rewards is None else parse_address(rewards)
+            address = None if rewards is None else parse_typed_address(rewards)
         except ValueError as error:
             raise UsageError(f"--rewards: {error}") from error
+        if address == ZERO_ADDRESS:
+            raise UsageError("--rewards: the zero address is nobody's: leave the option out for the operator itself")
         try:
             token = b"" if auth_token is None else from_hex(auth_token)
         except ValueError as error:
