@@ -5,7 +5,7 @@ No key is ever printed. Standard output has the answer, standard error what a pe
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ from triggerx.node.discovery import role_names
 from triggerx.node.key_folder import KeyEntry, KeyFolder, new_key, write_plain
 from triggerx.node.keys import read_key
 from triggerx.node.options import UsageError
-from triggerx.node.passwords import ask_new_password, ask_password, read_password
+from triggerx.node.passwords import ask_new_password, password_source, read_password
 from triggerx.node.remote.output import print_line, print_table, say
 
 FOLDER: Final = "keys"
@@ -62,7 +62,7 @@ def import_key(
     """Take a key in from a file of digits or another keystore; that file stays as it is."""
     folder = place.folder()
     folder.check_free(name)
-    ask = _password(f"Password of {origin}", origin_password_file, option="--from-password-file")
+    ask = password_source(origin_password_file, prompt=f"Password of {origin}", option="--from-password-file")
     with _unfit_files():
         key = read_key(origin, setting="--from", password=ask)
     password = _new_password(name, password_file, option="--password-file")
@@ -120,13 +120,8 @@ def _unfit_files() -> Iterator[None]:
 
 def _opened(folder: KeyFolder, name: str, password_file: Path | None) -> PrivateKey:
     with _unfit_files():
-        return folder.open(name, _password(f"Password of {name}", password_file, option="--password-file"))
-
-
-def _password(prompt: str, file: Path | None, *, option: str) -> Callable[[], bytes]:
-    if file is None:
-        return lambda: ask_password(prompt, option=option)
-    return lambda: read_password(file, setting=option)
+        ask = password_source(password_file, prompt=f"Password of {name}", option="--password-file")
+        return folder.open(name, ask)
 
 
 def _new_password(name: str, file: Path | None, *, option: str) -> bytes:

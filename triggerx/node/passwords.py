@@ -5,6 +5,7 @@ They come from nowhere else: arguments stand in the list of processes, and the e
 
 import getpass
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -41,6 +42,13 @@ def ask_password(prompt: str, *, option: str) -> bytes:
         return getpass.getpass(f"{prompt}: ").encode("utf-8", "surrogateescape")
     except EOFError as error:
         raise UsageError(f"{prompt.lower()}: none was typed") from error
+
+
+def password_source(file: Path | None, *, prompt: str, option: str) -> Callable[[], bytes]:
+    """How a command gets a password when it is needed: from the option's file, else from the terminal."""
+    if file is None:
+        return lambda: ask_password(prompt, option=option)
+    return lambda: read_password(file, setting=option)
 
 
 def ask_new_password(prompt: str, *, option: str) -> bytes:

@@ -32,7 +32,7 @@ from triggerx.node.discovery import role_names
 from triggerx.node.key_commands import digits, short
 from triggerx.node.keys import OperatorSigner, read_key
 from triggerx.node.options import UsageError
-from triggerx.node.passwords import ask_password, read_password
+from triggerx.node.passwords import password_source
 from triggerx.node.remote.jobs import run
 from triggerx.node.remote.output import print_document, print_line, say
 from triggerx.node.signers import KEEPER, role_key
@@ -71,15 +71,12 @@ class OperatorPlace:
         """The operator's key, with the BLS key that follows from it."""
         if self.key_file is None:
             return OperatorSigner(role_key(config.keys, KEEPER))
+        prompt = f"Password of {self.key_file}"
+        password = password_source(self.key_password_file, prompt=prompt, option="--key-password-file")
         try:
-            return OperatorSigner(read_key(self.key_file, setting="--key-file", password=self._password))
+            return OperatorSigner(read_key(self.key_file, setting="--key-file", password=password))
         except ConfigurationError as error:
             raise UsageError(str(error)) from error
-
-    def _password(self) -> bytes:
-        if self.key_password_file is not None:
-            return read_password(self.key_password_file, setting="--key-password-file")
-        return ask_password(f"Password of {self.key_file}", option="--key-password-file")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

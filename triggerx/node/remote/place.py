@@ -23,7 +23,7 @@ from triggerx.node.config import Config, ConfigSource, load_config
 from triggerx.node.discovery import role_names
 from triggerx.node.keys import KeySigner, read_api_key, read_key
 from triggerx.node.options import UsageError
-from triggerx.node.passwords import ask_password, read_password
+from triggerx.node.passwords import password_source
 from triggerx.node.remote.devnet import DOCUMENT_NAME, DevnetDocument
 
 API_VARIABLE: Final = "TRIGGERX_API"
@@ -91,8 +91,10 @@ class Place:
     def signer(self) -> KeySigner | None:
         """The owner's key: the file's, else the user's of the development network; None where there is neither."""
         if self.key_file is not None:
+            prompt = f"Password of {self.key_file}"
+            password = password_source(self.key_password_file, prompt=prompt, option="--key-password-file")
             try:
-                return KeySigner(read_key(self.key_file, setting="--key-file", password=self._password))
+                return KeySigner(read_key(self.key_file, setting="--key-file", password=password))
             except ConfigurationError as error:
                 raise UsageError(str(error)) from error
         return None if self.devnet is None else KeySigner(self.devnet.user)
@@ -156,11 +158,6 @@ class Place:
             return {self.devnet.contracts.chain_id: self.devnet.contracts}
         network = self._config.network
         return {} if network is None else dict(network.action_chains)
-
-    def _password(self) -> bytes:
-        if self.key_password_file is not None:
-            return read_password(self.key_password_file, setting="--key-password-file")
-        return ask_password(f"Password of {self.key_file}", option="--key-password-file")
 
     @property
     def _named_api(self) -> str | None:
