@@ -1,5 +1,7 @@
 """Which keys a node signs with: those its roles need, from the program or the files that `[keys]` names."""
 
+import functools
+from collections.abc import Callable
 from typing import Final
 
 from triggerx.core.errors import ConfigurationError
@@ -31,8 +33,11 @@ def node_signers(settings: NodeSettings) -> tuple[Signer | None, AttesterSigner 
     return engine, keeper
 
 
-def role_key(keys: KeysConfig, role: str) -> PrivateKey:
-    """The key that is configured for the engine or the keeper; raises `ConfigurationError` as `node_signers`."""
+def role_key(keys: KeysConfig, role: str, *, password: Callable[[], bytes] | None = None) -> PrivateKey:
+    """The key that is configured for the engine or the keeper; raises `ConfigurationError` as `node_signers`.
+
+    `password` opens its keystore where it is given, else the file that is configured beside it.
+    """
     is_engine = role == ENGINE
     file = keys.engine_file if is_engine else keys.keeper_file
     password_file = keys.engine_password_file if is_engine else keys.keeper_password_file
@@ -42,4 +47,5 @@ def role_key(keys: KeysConfig, role: str) -> PrivateKey:
             f"that only its owner can read (chmod 600), or leave the role {role} out"
         )
     setting = f"keys.{role}_password_file"
-    return read_key(file, setting=f"keys.{role}_file", password=lambda: read_password(password_file, setting=setting))
+    configured = functools.partial(read_password, password_file, setting=setting)
+    return read_key(file, setting=f"keys.{role}_file", password=password or configured)

@@ -21,6 +21,7 @@ from triggerx.evm.contracts import AttestationCenter, AvsGovernance
 from triggerx.evm.keys import PrivateKey
 from triggerx.evm.types import Address, checksum, from_hex, to_hex
 from triggerx.node.devnet.profile import write_profile
+from triggerx.node.keystore import make_keystore
 
 KIND: Kind = "anvil" if find_anvil() else "embedded"
 POWER = 500
@@ -135,6 +136,18 @@ def test_register_when_another_bls_key_stands_there_then_it_is_told_to_leave_fir
     desk.types("unregister", "--yes", "--wait", "0")
     assert desk.types("register", "--wait", "0")[0] == 0
     assert desk.sees()["is_bls_key_known"] is True
+
+
+def test_key_when_its_keystore_has_no_configured_password_then_the_options_file_opens_it(desk: Desk) -> None:
+    keystore, password = desk.folder / "keeper.key", desk.folder / "password"
+    keystore.write_bytes(make_keystore(desk.key, b"swordfish", scrypt_n=2))
+    password.touch(mode=0o600)
+    password.write_text("swordfish\n")
+    status, out, _ = desk.types("status", "--json", "--key-password-file", str(password))
+    assert (status, json.loads(out)["operator"]) == (1, checksum(desk.key.address))
+    status, out, err = desk.types("status")
+    assert (status, out) == (2, "")
+    assert "there is no terminal to ask for it: give --key-password-file FILE" in err
 
 
 def test_status_when_a_person_reads_it_then_what_is_missing_stands_below(desk: Desk) -> None:

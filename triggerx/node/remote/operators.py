@@ -69,10 +69,12 @@ class OperatorPlace:
 
     def signer(self, config: Config) -> OperatorSigner:
         """The operator's key, with the BLS key that follows from it."""
-        if self.key_file is None:
-            return OperatorSigner(role_key(config.keys, KEEPER))
-        prompt = f"Password of {self.key_file}"
+        file = self.key_file or config.keys.keeper_file
+        prompt = f"Password of {file}"
         password = password_source(self.key_password_file, prompt=prompt, option="--key-password-file")
+        if self.key_file is None:
+            is_configured = self.key_password_file is None and config.keys.keeper_password_file is not None
+            return OperatorSigner(role_key(config.keys, KEEPER, password=None if is_configured else password))
         try:
             return OperatorSigner(read_key(self.key_file, setting="--key-file", password=password))
         except ConfigurationError as error:
