@@ -7,7 +7,7 @@ import pytest
 from tests.fakes.log import RecordingLog
 from triggerx.core.errors import ConfigurationError
 from triggerx.evm.keys import PrivateKey
-from triggerx.node.config import Config
+from triggerx.node.config import Config, ConfigSource, load_config
 from triggerx.node.config.tables import KeysConfig
 from triggerx.node.keys import KeySigner, OperatorSigner
 from triggerx.node.keystore import make_keystore
@@ -71,6 +71,21 @@ def test_signers_when_a_key_is_in_a_keystore_then_the_roles_password_file_opens_
         ConfigurationError, match=rf"^keys\.{role}_password_file: the key is in a keystore, and nothing"
     ):
         node_signers(settings(tmp_path, role, keys=KeysConfig(**{f"{role}_file": SecretFile(file)})))
+
+
+def test_signers_when_the_service_was_given_credentials_then_key_and_password_are_taken_from_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, content in (("key", make_keystore(KEY, b"correct horse", scrypt_n=2)), ("password", b"correct horse")):
+        (tmp_path / name).touch(mode=0o400)
+        (tmp_path / name).write_bytes(content)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    file = tmp_path / "triggerx.toml"
+    file.write_text('[keys]\nkeeper_file = "credential:key"\nkeeper_password_file = "credential:password"\n')
+    keys = load_config(ConfigSource(config_file=file, environ={}), ()).keys
+    keeper = node_signers(settings(tmp_path, "keeper", keys=keys))[1]
+    assert keeper is not None
+    assert keeper.address == KEY.address
 
 
 @pytest.mark.parametrize("missing", ["engine", "keeper"])
