@@ -48,9 +48,15 @@ async def attested_once(network: Apart, job: RegisteredJob) -> Task:
     return task
 
 
-def open_files(node: NodeProcess) -> set[Path]:
-    """The files this process holds open now, by the kernel's word."""
-    return {link.readlink() for link in Path(f"/proc/{node.process.pid}/fd").iterdir() if link.is_symlink()}
+def locked_files(node: NodeProcess, folder: Path) -> set[Path]:
+    """The files under the folder that this process has locked, by the kernel's word.
+
+    Locks anybody may read of; which files it holds open, a process with keys shows to root alone.
+    """
+    inodes = {path.stat().st_ino: path for path in folder.rglob("*")}
+    locks = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+    held = {int(fields[5].rpartition(":")[2]) for fields in locks if fields[4] == str(node.process.pid)}
+    return {path for inode, path in inodes.items() if inode in held}
 
 
 async def test_apart_when_all_is_well_then_the_task_is_done_and_attested_once(tmp_path: Path) -> None:
@@ -60,7 +66,9 @@ async def test_apart_when_all_is_well_then_the_task_is_done_and_attested_once(tm
         folders = {path.name for path in tmp_path.iterdir() if path.is_dir()}
         assert folders == {"core", "keeper-1", "keeper-2", "keeper-3", "keeper-4", "networks"}
         for node in (network.core, *network.keepers.values()):
-            assert {path.parent for path in open_files(node) if tmp_path in path.parents} == {tmp_path / node.name}
+            files = locked_files(node, tmp_path)
+            assert {path.parent for path in files} == {tmp_path / node.name}
+            assert {path.name for path in files} >= {"store.lock", "triggerx.db"}
 
 
 @pytest.mark.parametrize("point", ["keeper.before-action", "transactions.after-broadcast", "keeper.before-submission"])

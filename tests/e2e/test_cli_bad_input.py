@@ -1,30 +1,18 @@
 """What an operator can do wrong, with real processes: one clear sentence, the right exit status, nothing lost."""
 
-import os
 import signal
 import socket
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.site import CHAIN_ID, TIMEOUT_S, Site
 from tests.fakes.rpc_server import chain_id_server
 
-CHAIN_ID = 31337
-PROFILE = f"""
-l1_chain_id = {CHAIN_ID}
-l2_chain_id = {CHAIN_ID}
-avs_governance = "0x0000000000000000000000000000000000000001"
-attestation_center = "0x0000000000000000000000000000000000000002"
-engines = []
-"""
-TIMEOUT_S = 60
-KEY = "11" * 32
 STRANGER = """
 from dataclasses import dataclass
 from triggerx.role import RoleConfig
@@ -44,77 +32,6 @@ class StrangerRole:
         started()
         1 / self._config.number
 """
-
-
-@dataclass
-class Site:
-    """A directory with a profile `local` and a configuration, and the command line over it."""
-
-    directory: Path
-    rpc_url: str
-    lines: list[str] = field(default_factory=list)
-
-    @property
-    def data_dir(self) -> Path:
-        return self.directory / "data"
-
-    @property
-    def config_file(self) -> Path:
-        return self.directory / "triggerx.toml"
-
-    def write(self, *lines: str) -> None:
-        (self.directory / "networks").mkdir(exist_ok=True)
-        (self.directory / "networks" / "local.toml").write_text(PROFILE)
-        default = ['network = "local"', 'data_dir = "data"', f"[chains.{CHAIN_ID}]", f'rpc_urls = ["{self.rpc_url}"]']
-        self.config_file.write_text("\n".join(lines or [*default, "[librarian]", "port = 0"]) + "\n")
-
-    def command(self, *arguments: str) -> list[str]:
-        places = ["--config", str(self.config_file), "--config-dir", str(self.directory)]
-        return [sys.executable, "-c", "from triggerx.cli.main import main; main()", *arguments, *places]
-
-    def environ(self, **variables: str) -> dict[str, str]:
-        bare = {name: value for name, value in os.environ.items() if not name.startswith("TRIGGERX_")}
-        return {**bare, "XDG_DATA_HOME": str(self.directory / "xdg"), **variables}
-
-    def refused(self, status: int, *arguments: str, **variables: str) -> str:
-        """Run to the refusal and return its sentence, the last line of standard error."""
-        done = subprocess.run(
-            self.command("run", *arguments),
-            env=self.environ(**variables),
-            cwd=self.directory,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_S,
-            check=False,
-        )
-        assert done.returncode == status, done.stderr
-        assert "Traceback" not in done.stderr
-        assert not (self.data_dir / "crash.log").exists()
-        assert done.stdout == ""
-        sentence = done.stderr.splitlines()[-1]
-        assert sentence.startswith("triggerx: ")
-        return sentence
-
-    @contextmanager
-    def running(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-        """Run a node until the context ends; entered once it has started."""
-        with subprocess.Popen(
-            self.command("run", *arguments), env=self.environ(), stderr=subprocess.PIPE, text=True, cwd=self.directory
-        ) as process:
-            try:
-                assert process.stderr is not None
-                said = []
-                for line in process.stderr:
-                    said.append(line)
-                    if "node started" in line:
-                        break
-                else:
-                    raise AssertionError("".join(said))
-                yield process
-            finally:
-                if process.poll() is None:
-                    process.send_signal(signal.SIGTERM)
-                process.communicate(timeout=TIMEOUT_S)
 
 
 @pytest.fixture
@@ -210,32 +127,6 @@ def test_port_when_the_peers_find_it_in_use_then_it_is_named(site: Site) -> None
         listen = f"/ip4/127.0.0.1/tcp/{port}"
         sentence = site.refused(69, "--roles", "librarian", TRIGGERX_PEERS__LISTEN=listen)
     assert str(port) in sentence
-
-
-@pytest.mark.parametrize(
-    ("content", "mode", "sentence"),
-    [
-        (None, 0, "cannot be read: No such file"),
-        (KEY, 0o644, "chmod 600"),
-        ("not a key", 0o600, "is malformed: expected 64 hexadecimal digits"),
-    ],
-)
-def test_key_when_its_file_is_unfit_then_the_remedy_is_named(
-    site: Site, content: str | None, mode: int, sentence: str
-) -> None:
-    file = site.directory / "keeper.key"
-    if content is not None:
-        file.write_text(content)
-        file.chmod(mode)
-    said = site.refused(78, "--roles", "keeper", TRIGGERX_KEYS__KEEPER_FILE=str(file))
-    assert "keys.keeper_file" in said
-    assert sentence in said
-    assert KEY not in said
-
-
-@pytest.mark.parametrize(("role", "setting"), [("keeper", "keys.keeper_file"), ("engine", "keys.engine_file")])
-def test_key_when_a_role_has_none_then_the_setting_is_named(site: Site, role: str, setting: str) -> None:
-    assert setting in site.refused(78, "--roles", role)
 
 
 def test_data_directory_when_another_node_has_it_then_its_process_is_named(site: Site) -> None:

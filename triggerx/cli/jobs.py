@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from triggerx.cli.network import ApiKeyFile, ApiUrl, AsJson, FromBlock, JobArgument, KeyFile, Rpc, ToBlock, place
+from triggerx.cli.network import (
+    ApiKeyFile,
+    ApiUrl,
+    AsJson,
+    FromBlock,
+    JobArgument,
+    KeyFile,
+    KeyPasswordFile,
+    Rpc,
+    ToBlock,
+    place,
+)
 from triggerx.cli.run import ConfigDir, ConfigFile, DataDir, NetworkName
 
 if TYPE_CHECKING:
@@ -82,6 +93,7 @@ def create(  # noqa: PLR0913 - each argument is an option of the command
     valid_for: ValidFor = None,
     no_mandate: NoMandate = False,
     key_file: KeyFile = None,
+    key_password_file: KeyPasswordFile = None,
     rpc: Rpc = None,
     as_json: AsJson = False,
     api: ApiUrl = None,
@@ -104,6 +116,7 @@ def create(  # noqa: PLR0913 - each argument is an option of the command
         api=api,
         api_key_file=api_key_file,
         key_file=key_file,
+        key_password_file=key_password_file,
         rpc=rpc,
         network=network,
         config=config,
@@ -123,6 +136,7 @@ def update(  # noqa: PLR0913 - each argument is an option of the command
     valid_for: ValidFor = None,
     no_mandate: NoMandate = False,
     key_file: KeyFile = None,
+    key_password_file: KeyPasswordFile = None,
     rpc: Rpc = None,
     as_json: AsJson = False,
     api: ApiUrl = None,
@@ -142,6 +156,7 @@ def update(  # noqa: PLR0913 - each argument is an option of the command
         api=api,
         api_key_file=api_key_file,
         key_file=key_file,
+        key_password_file=key_password_file,
         rpc=rpc,
         network=network,
         config=config,
@@ -156,6 +171,7 @@ def delete(  # noqa: PLR0913 - each argument is an option of the command
     *,
     job: JobArgument,
     key_file: KeyFile = None,
+    key_password_file: KeyPasswordFile = None,
     rpc: Rpc = None,
     as_json: AsJson = False,
     api: ApiUrl = None,
@@ -172,6 +188,7 @@ def delete(  # noqa: PLR0913 - each argument is an option of the command
         api=api,
         api_key_file=api_key_file,
         key_file=key_file,
+        key_password_file=key_password_file,
         rpc=rpc,
         network=network,
         config=config,
@@ -189,6 +206,7 @@ def run(  # noqa: PLR0913 - each argument is an option of the command
         int | None, typer.Option(min=0, max=2**63 - 1, metavar="N", help="Ask for the same run again, safely.")
     ] = None,
     key_file: KeyFile = None,
+    key_password_file: KeyPasswordFile = None,
     as_json: AsJson = False,
     api: ApiUrl = None,
     api_key_file: ApiKeyFile = None,
@@ -204,6 +222,7 @@ def run(  # noqa: PLR0913 - each argument is an option of the command
         api=api,
         api_key_file=api_key_file,
         key_file=key_file,
+        key_password_file=key_password_file,
         network=network,
         config=config,
         config_dir=config_dir,

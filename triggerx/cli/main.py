@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from triggerx.cli import api_key, audit, config, jobs, run, script, tasks
+from triggerx.cli import api_key, audit, config, jobs, keeper, keys, operators, run, script, tasks
 from triggerx.core.errors import RecoverableError, TriggerxError, UnrecoverableError
 
 _UNAVAILABLE = 69
@@ -35,6 +35,9 @@ app.add_typer(jobs.app, name="jobs")
 app.add_typer(tasks.app, name="tasks")
 app.command("audit", short_help="Hold what happened against what should have.")(audit.audit)
 app.add_typer(config.app, name="config")
+app.add_typer(keys.app, name="keys")
+app.add_typer(operators.app, name="operator")
+app.add_typer(keeper.app, name="keeper")
 app.add_typer(api_key.app, name="api-key")
 app.add_typer(script.app, name="script")
 

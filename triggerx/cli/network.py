@@ -25,8 +25,13 @@ KeyFile = Annotated[
     Path | None,
     typer.Option(
         metavar="PATH",
-        help="A file of mode 600 with the owner's private key; on triggerx run --all it is the development user's.",
+        help="A file of mode 600 with the owner's private key, or their keystore; on triggerx run --all it is the "
+        "development user's.",
     ),
+]
+KeyPasswordFile = Annotated[
+    Path | None,
+    typer.Option(metavar="PATH", help="A file of mode 600 with the keystore's password; else the terminal is asked."),
 ]
 Rpc = Annotated[str | None, typer.Option(metavar="URL", help="The chain's endpoint, where none is configured.")]
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="The job's id, as `triggerx jobs list` shows it.")]
@@ -40,6 +45,7 @@ def place(  # noqa: PLR0913 - each argument is an option of the commands
     api_key_file: Path | None,
     data_dir: Path | None,
     key_file: Path | None = None,
+    key_password_file: Path | None = None,
     rpc: str | None = None,
     network: str | None = None,
     config: Path | None = None,
@@ -50,4 +56,11 @@ def place(  # noqa: PLR0913 - each argument is an option of the commands
     from triggerx.node.remote.place import Place  # noqa: PLC0415 - as above
 
     source = ConfigSource(config_file=config, config_dir=config_dir, network=network, data_dir=data_dir)
-    return Place(api=api, api_key_file=api_key_file, key_file=key_file, rpc=rpc, source=source)
+    return Place(
+        api=api,
+        api_key_file=api_key_file,
+        key_file=key_file,
+        key_password_file=key_password_file,
+        rpc=rpc,
+        source=source,
+    )

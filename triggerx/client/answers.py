@@ -37,6 +37,21 @@ class TriggerData(msgspec.Struct):
     time_interval: int = 0
 
 
+class KeeperRow(msgspec.Struct):
+    """A keeper as everybody may see it; points are a whole number as text."""
+
+    keeper_address: str
+    keeper_points: str
+    online: bool
+    last_check_in_at: str | None = None
+
+
+class KeeperList(msgspec.Struct):
+    """Every keeper that the API knows."""
+
+    keepers: list[KeeperRow]
+
+
 class JobRow(msgspec.Struct):
     """A job: `job_data`, and beside it the data of its trigger where the answer has them in one object."""
 

@@ -186,6 +186,10 @@ class Api:
         """POST /api/tasks/:id/retry: try a dead task again."""
         return await self._typed(answers.Document, "POST", f"/api/tasks/{task_id}/retry", body={})
 
+    async def keepers(self) -> Answer[answers.KeeperList]:
+        """GET /api/keepers/all: the keepers, each with its points."""
+        return await self._typed(answers.KeeperList, "GET", "/api/keepers/all")
+
     async def document(self, path: str) -> Json:
         """GET any path of this API; whatever JSON it answers."""
         raw = await self._ask("GET", path, body=None, within_s=ANSWER_WITHIN_S)

@@ -57,6 +57,14 @@ def parse_address(value: str | bytes) -> Address:
     return Address(_fixed(value, ADDRESS_BYTES, "an address"))
 
 
+def parse_typed_address(text: str) -> Address:
+    """An address that a person typed: one in mixed case must have its checksum right (EIP-55), else `ValueError`."""
+    address, digits = parse_address(text), text[2:]
+    if digits not in (digits.lower(), digits.upper()) and digits != checksum(address)[2:]:
+        raise ValueError("its checksum (EIP-55) is wrong: a digit may be mistyped")
+    return address
+
+
 def parse_hash32(value: str | bytes) -> Hash32:
     """A 32-byte word from raw bytes or `0x` and 64 hexadecimal digits."""
     return Hash32(_fixed(value, HASH_BYTES, "a 32-byte hash"))

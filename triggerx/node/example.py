@@ -57,6 +57,8 @@ _TABLES: Final = (
 _EXAMPLES: Final = {
     ("keys", "engine_file"): '"engine.key"',
     ("keys", "keeper_file"): '"keeper.key"',
+    ("keys", "engine_password_file"): '"credential:engine-password"',
+    ("keys", "keeper_password_file"): '"credential:keeper-password"',
     ("chains.84532", "rpc_urls"): '["https://rpc.example.org"]',
 }
 """Values to show where there is no default."""

@@ -1,8 +1,7 @@
 """Private keys from files to signers; the secrets stay inside, and a careless file is refused."""
 
-import os
 import re
-import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -10,9 +9,11 @@ from triggerx.core.errors import ConfigurationError
 from triggerx.evm.bn254.bls import BlsKey
 from triggerx.evm.keys import PrivateKey
 from triggerx.evm.types import Hash32, checksum
+from triggerx.node.keystore import KEYSTORE_BYTES_MAX, BadKeystore, WrongPassword, is_keystore, open_keystore
+from triggerx.node.secret_files import read_secret
 
-_FILE_BYTES_MAX: Final = 128
-"""A key is 64 digits, perhaps with a prefix and a line's end; whatever is longer is another file."""
+_API_KEY_BYTES_MAX: Final = 128
+"""A key is a word of 68 letters; whatever is longer is another file."""
 _WORD: Final = re.compile(r"[!-~]+")
 
 
@@ -48,44 +49,33 @@ class OperatorSigner(KeySigner):
         return self._bls_key.sign(domain, message)
 
 
-def read_key(file: Path, *, setting: str) -> PrivateKey:
-    """Read 64 hexadecimal digits, with or without 0x; `setting` is the configuration's key, for messages.
+def read_key(file: Path, *, setting: str, password: Callable[[], bytes]) -> PrivateKey:
+    """Read 64 hexadecimal digits, with or without 0x, or a keystore, for which alone the password is asked.
 
-    Raises `ConfigurationError` for a file that is absent, that others may read or write, or that holds something else;
-    what it holds is never repeated.
+    `setting` is the configuration's key, for messages. Raises `ConfigurationError` for a file that is absent, that
+    others may read or write, that holds something else or does not open; what it holds is never repeated.
     """
-    content = _read_secret(file, setting=setting, what="private key")
+    content = read_secret(file, setting=setting, what="private key", bytes_max=KEYSTORE_BYTES_MAX)
     try:
+        if is_keystore(content):
+            return open_keystore(content, password())
         return PrivateKey.parse(content.decode("ascii"))
     except ValueError:
         raise ConfigurationError(
-            f"{setting}: the key file {file} is malformed: expected 64 hexadecimal digits, with or without 0x"
+            f"{setting}: the key file {file} is malformed: expected 64 hexadecimal digits, with or without 0x, or a "
+            "keystore (Web3 secret storage, version 3)"
         ) from None
+    except WrongPassword as error:
+        raise ConfigurationError(f"{setting}: the keystore {file} does not open: {error}") from None
+    except BadKeystore as error:
+        raise ConfigurationError(f"{setting}: the keystore {file} cannot be read: {error}") from None
 
 
 def read_api_key(file: Path, *, setting: str) -> str:
     """Read an API's key, one word; raises as `read_key`."""
-    content = _read_secret(file, setting=setting, what="API key").strip()
+    content = read_secret(file, setting=setting, what="API key", bytes_max=_API_KEY_BYTES_MAX).strip()
     if not content.isascii() or not _WORD.fullmatch(content.decode("ascii", "replace")):
         raise ConfigurationError(
             f"{setting}: the key file {file} is malformed: expected an API key, as triggerx api-key create prints it"
         )
     return content.decode("ascii")
-
-
-def _read_secret(file: Path, *, setting: str, what: str) -> bytes:
-    try:
-        with file.open("rb") as opened:
-            status = os.fstat(opened.fileno())
-            content = opened.read(_FILE_BYTES_MAX + 1)
-    except OSError as error:
-        raise ConfigurationError(
-            f"{setting}: the key file {file} cannot be read: {error.strerror}; write the {what} there, or set "
-            f"{setting} to the file that has it"
-        ) from error
-    mode = stat.S_IMODE(status.st_mode)
-    if not stat.S_ISREG(status.st_mode):
-        raise ConfigurationError(f"{setting}: {file} is no regular file")
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise ConfigurationError(f"{setting}: others may use the key file {file} (mode {mode:o}): chmod 600 {file}")
-    return content

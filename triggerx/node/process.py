@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Any, Final
 
 from triggerx.node.failures import is_recoverable
+from triggerx.node.memory import keep_memory_private
 
 STOP_DEADLINE_S: Final = 75.0
 """For the whole unwinding: five roles and the adapters, each with its own deadline, stay below it."""
@@ -27,6 +28,7 @@ def run_process(work: Callable[[], Coroutine[Any, Any, None]]) -> int:
 
     SIGTERM and SIGINT cancel the work and wait for its clean-up: 0 and 130. What the work raises is raised.
     """
+    keep_memory_private()
     collect_seldom()
     watchdog = _new_watchdog()
     try:

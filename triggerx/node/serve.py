@@ -20,8 +20,9 @@ async def serve(settings: NodeSettings) -> None:
             await node.wait()
         return
     others = tuple(role for role in settings.roles if role != KEEPER)
-    for roles in (others, (KEEPER,)):  # a missing key is said before anything starts
-        node_signers(replace(settings, roles=roles))
+    engine_signer, _ = node_signers(replace(settings, roles=others))  # a missing key is said before anything starts
+    _, keeper_signer = node_signers(replace(settings, roles=(KEEPER,)))
+    settings = replace(settings, engine_signer=engine_signer, keeper_signer=keeper_signer)
     async with running_node(replace(settings, roles=others, keeper_signer=None)) as core:
         keeper = keeper_beside(settings, bootstrap=core.services.peers.addresses)
         async with running_node(keeper) as node:

@@ -6,7 +6,7 @@ import pytest
 from tests.contract.storage.nouns import NOW, address, announced, hash32, performance, share, vote
 from triggerx.core.errors import NotFound
 from triggerx.ports.store import Store
-from triggerx.ports.store.peering import DoubleVote, OwnVote, PerformanceStatus, StoredEnvelope
+from triggerx.ports.store.peering import DoubleVote, OwnVote, PerformanceStatus, StoredEnvelope, VoteCount
 
 
 async def test_a_document_when_put_twice_stays_as_it_was(store: Store) -> None:
@@ -194,3 +194,17 @@ async def test_documents_when_asked_by_their_action_are_all_that_name_it(store: 
     await store.votes.close(hash32(12), "expired")
     assert await store.votes.announced_with(hash32(50)) == (announced(10, action=50), announced(12, action=50))
     assert await store.votes.announced_with(hash32(1)) == ()
+
+
+async def test_own_votes_when_tallied_are_counted_by_verdict_and_code_of_their_phase(store: Store) -> None:
+    assert await store.votes.tally("attestation") == ()
+    for number in range(1, 4):
+        await store.votes.bind(replace(vote(key=number, task_hash=number), recorded_at=NOW + number))
+    for number, code in ((4, "late"), (5, "odd"), (6, "odd")):
+        await store.votes.bind(replace(vote(key=number, task_hash=number, is_approved=False), code=code))
+    await store.votes.bind(vote(key=1, task_hash=1, phase="approval"))
+    assert await store.votes.tally("attestation") == (
+        VoteCount(is_approved=True, code="ok", votes=3, last_at=NOW + 3),
+        VoteCount(is_approved=False, code="odd", votes=2, last_at=NOW),
+        VoteCount(is_approved=False, code="late", votes=1, last_at=NOW),
+    )

@@ -9,8 +9,9 @@ import pytest
 from tests.fakes.api import Canned
 from tests.unit.cli.api_owner import ADDRESS, CHAIN, COMPLETE, HUB, JOB, JOB_FILE, KEY, ROW, TARGET, TASK, USER, Owner
 from triggerx.evm.hub import run_digest
-from triggerx.evm.keys import recover
-from triggerx.evm.types import from_hex, parse_address
+from triggerx.evm.keys import PrivateKey, recover
+from triggerx.evm.types import checksum, from_hex, parse_address
+from triggerx.node.keystore import make_keystore
 
 
 def test_list_when_a_development_network_runs_then_its_api_and_key_are_used(owner: Owner) -> None:
@@ -187,9 +188,9 @@ def test_environment_when_it_names_api_and_key_then_both_are_used(owner: Owner) 
         (("jobs", "simulate", "none.toml"), "--from"),
         (("jobs", "delete"), "JOB"),
         (("jobs", "run", "5", "--nonce", str(2**63)), "--nonce"),
-        (("jobs", "run", "5", "--key-file", "none.key"), "--key-file: the key file none.key cannot be read"),
+        (("jobs", "run", "5", "--key-file", "none.key"), "--key-file: the file none.key cannot be read"),
         (("jobs", "list", "--api", "localhost"), "--api: expected an address"),
-        (("jobs", "list", "--api-key-file", "none.key"), "--api-key-file: the key file none.key cannot be read"),
+        (("jobs", "list", "--api-key-file", "none.key"), "--api-key-file: the file none.key cannot be read"),
         (("tasks", "show", "none"), "valid integer"),
         (("tasks", "list", "5", "--dead"), "JOB goes without --dead"),
         (("audit", "5", "--from", "1", "--to", "2", "--chain", "5"), "--chain goes without JOB"),
@@ -273,3 +274,20 @@ def test_key_when_an_api_is_named_and_no_key_file_then_the_owners_commands_ask_f
     assert status == 2
     assert "give --key-file PATH" in err
     assert owner.api.asked == []
+
+
+def test_key_when_it_is_in_a_keystore_then_its_password_file_opens_it(owner: Owner) -> None:
+    keystore = make_keystore(PrivateKey(b"\x08" * 32), b"swordfish", scrypt_n=2).decode()
+    file, right = owner.write("key.json", keystore), owner.write("right", "swordfish\n")
+    owner.api.on("GET", f"/api/jobs/{JOB}", ROW)
+    run = ("jobs", "run", str(JOB), "--key-file", str(file))
+    status, _, err = owner.types(*run, "--key-password-file", str(right))
+    assert status == 2
+    assert f"belongs to {ADDRESS}, but the key is {checksum(PrivateKey(bytes([8]) * 32).address)}'s" in err
+    status, _, err = owner.types(*run, "--key-password-file", str(owner.write("wrong", "sardine")))
+    assert status == 2
+    assert "--key-file: the keystore" in err
+    assert "does not open: the password is wrong" in err
+    status, _, err = owner.types(*run)
+    assert status == 2
+    assert "there is no terminal to ask for it: give --key-password-file FILE" in err

@@ -3,7 +3,16 @@ from eth_utils.address import to_checksum_address
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triggerx.evm.types import ZERO_ADDRESS, bound_text, checksum, from_hex, parse_address, parse_hash32, to_hex
+from triggerx.evm.types import (
+    ZERO_ADDRESS,
+    bound_text,
+    checksum,
+    from_hex,
+    parse_address,
+    parse_hash32,
+    parse_typed_address,
+    to_hex,
+)
 
 EIP55 = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 
@@ -75,3 +84,10 @@ def test_hex_when_refused_then_the_message_is_bounded() -> None:
 )
 def test_bound_text_when_a_bound_is_wide_then_it_is_written_as_a_power(bound: int, text: str) -> None:
     assert bound_text(bound) == text
+
+
+def test_typed_address_when_it_is_in_mixed_case_then_its_checksum_counts() -> None:
+    wanted = parse_address(EIP55)
+    assert {parse_typed_address(text) for text in (EIP55, EIP55.lower(), "0x" + EIP55[2:].upper())} == {wanted}
+    with pytest.raises(ValueError, match="checksum"):
+        parse_typed_address(EIP55[:2] + EIP55[2:].swapcase())

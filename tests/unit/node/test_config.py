@@ -77,6 +77,7 @@ format = "json"
 url = "postgresql://me@127.0.0.1:5432/triggerx"
 [keys]
 keeper_file = "keys/keeper"
+keeper_password_file = "credential:keeper-password"
 [peers]
 listen = ["/ip4/127.0.0.1/tcp/4001"]
 bootstrap = ["/ip4/127.0.0.1/tcp/4002/p2p/QmPeer"]
@@ -95,6 +96,7 @@ port = 9000
     config = load_config(source(tmp_path, text), ROLES)
     assert config.data_dir == tmp_path / "data"
     assert config.keys.keeper_file == tmp_path / "keys/keeper"
+    assert config.keys.keeper_password_file == Path("credential:keeper-password")
     assert config.keys.engine_file is None
     assert config.chains[ChainId(2)].rpc_urls == ("http://127.0.0.1:8545", "https://rpc.example.org")
     assert config.chains[ChainId(2)].multicall == parse_address("0xf9cda624fbc7e059355ce98a31693d299facd963")
@@ -117,6 +119,7 @@ def test_config_when_the_environment_sets_keys_then_they_go_over_the_file(tmp_pa
         "TRIGGERX_NETWORK__TIMING__EPOCH_S": "45",
         "TRIGGERX_NETWORK__ACTION_CHAINS__2__IS_GUARDED": "false",
         "TRIGGERX_DATA_DIR": "/srv/data",
+        "TRIGGERX_KEYS__ENGINE_FILE": "credential:engine",
         "TRIGGERX_LIBRARIAN__PORT": "1234",
         "TRIGGERX_ANVIL": "/elsewhere/anvil",
     }
@@ -124,6 +127,7 @@ def test_config_when_the_environment_sets_keys_then_they_go_over_the_file(tmp_pa
     assert config.log.level == "error"
     assert config.chains[ChainId(2)].rpc_urls == ("http://a:1", "http://b:2")
     assert config.data_dir == Path("/srv/data")
+    assert config.keys.engine_file == Path("credential:engine")
     assert config.network is not None
     assert config.network.timing.epoch_s == 45
     assert config.network.action_chains[ChainId(2)].is_guarded is False

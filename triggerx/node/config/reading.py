@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 import tomli
 
 from triggerx.core.errors import ConfigurationError
-from triggerx.evm.types import Address, ChainId, checksum, parse_address
+from triggerx.evm.types import Address, ChainId, parse_address, parse_typed_address
 from triggerx.node.config.document import Document, EnvironmentText, KeyPath
+from triggerx.node.secret_files import SecretFile, is_credential
 
 ConfigT = TypeVar("ConfigT")
 
@@ -133,7 +134,9 @@ def _convert(value: object, hint: Any, base: Path) -> object:
         return tuple(_convert(each, typing.get_args(hint)[0], base) for each in typing.cast("list[object]", value))
     if hint is Address:
         return _address(value)
-    if hint is Path:
+    if hint is SecretFile and isinstance(value, str) and is_credential(value):
+        return Path(str(value))
+    if hint in (Path, SecretFile):
         text = _check(value, isinstance(value, str) and value != "")
         return base / Path(str(text)).expanduser()
     if hint is float:
@@ -156,13 +159,13 @@ def _check(value: object, is_right: bool) -> object:
 def _address(value: object) -> Address:
     """An address; one in mixed case must have its checksum (EIP-55) right."""
     try:
-        address = parse_address(str(_check(value, isinstance(value, str))))
+        parse_address(str(_check(value, isinstance(value, str))))
     except ValueError as error:
         raise ValueError(_shown(value)) from error
-    digits = str(value)[2:]
-    if digits not in (digits.lower(), digits.upper()) and digits != checksum(address)[2:]:
-        raise ValueError(f"{_shown(value)}, whose checksum (EIP-55) is wrong: a digit may be mistyped")
-    return address
+    try:
+        return parse_typed_address(str(value))
+    except ValueError as error:
+        raise ValueError(f"{_shown(value)}: {error}") from error
 
 
 def _from_text(text: str, hint: Any) -> object:
@@ -176,7 +179,7 @@ def _from_text(text: str, hint: Any) -> object:
     if origin is tuple and not text.lstrip().startswith("["):
         inner = typing.get_args(hint)[0]
         return [_from_text(each.strip(), inner) for each in text.split(",") if each.strip()]
-    if hint is Path and text:
+    if hint in (Path, SecretFile) and text and not (hint is SecretFile and is_credential(text)):
         return str(Path(text).expanduser().absolute())
     if origin is tuple or hint in (bool, int, float, ChainId):
         try:
@@ -201,6 +204,7 @@ def _noun(hint: Any) -> str:
         Address: "an address (0x and 40 hexadecimal digits)",
         ChainId: "a chain id (a whole number)",
         Path: "a path (text)",
+        SecretFile: "a path or credential:NAME (text)",
         bool: "true or false",
         float: "a number",
         int: "a whole number",

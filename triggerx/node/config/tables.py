@@ -12,6 +12,7 @@ from triggerx.evm.types import Address, ChainId
 from triggerx.http.guard import Exemption
 from triggerx.node.config.reading import Table
 from triggerx.node.log import LogFormat, LogLevel
+from triggerx.node.secret_files import SecretFile
 
 URL_SCHEMES: Final = ("http://", "https://")
 WS_SCHEMES: Final = ("ws://", "wss://")
@@ -43,12 +44,18 @@ class StoreConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeysConfig:
-    """Private keys: files with 64 hexadecimal digits that only their owner can read (chmod 600)."""
+    """Private keys: keystores (Web3 secret storage, version 3) with a file for the password, or files with 64
+    hexadecimal digits. Only their owner may read them (chmod 600). `credential:NAME` is what systemd gave the service
+    by LoadCredential=NAME:FILE."""
 
-    engine_file: Path | None = None
+    engine_file: SecretFile | None = None
     """The engine's key; the network's profile or its hub must know the address."""
-    keeper_file: Path | None = None
+    engine_password_file: SecretFile | None = None
+    """The password of the engine's keystore."""
+    keeper_file: SecretFile | None = None
     """The operator's consensus key: signs votes and messages, and pays for transactions."""
+    keeper_password_file: SecretFile | None = None
+    """The password of the operator's keystore."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,8 +19,8 @@ from triggerx.chains.development import DevelopmentChain, Kind, development_chai
 from triggerx.chains.reads import Reads
 from triggerx.chains.rpc import RpcClient
 from triggerx.chains.wallet import Outgoing, Wallet
+from triggerx.client.operators import OperatorAccount
 from triggerx.core.network import ActionChain, Network, Timing
-from triggerx.evm.bn254.bls import REGISTRATION_DOMAIN, registration_message
 from triggerx.evm.contracts import AvsGovernance
 from triggerx.evm.keys import PrivateKey
 from triggerx.evm.types import Address, ChainId
@@ -144,7 +144,10 @@ async def development_ground(options: DevnetOptions, clock: Clock, log: Log) -> 
             keeper_count=options.keepers,
         )
         await give_power(l1, keys[0], network, [key.address for key in ground.keepers])
-        await asyncio.gather(*(register_operator(l1, key, network) for key in ground.keepers))
+        accounts = [
+            OperatorAccount(network, l1=l1, l2=reads[L2_CHAIN_ID], signer=OperatorSigner(key)) for key in ground.keepers
+        ]
+        await asyncio.gather(*(each.register(rewards=each.signer.address, gas=REGISTER_GAS) for each in accounts))
         messenger = Wallet(reads[L2_CHAIN_ID], keys[0])
         relayer = Relayer(network, l1=l1, l2=reads[L2_CHAIN_ID], messenger=messenger, clock=clock, log=log)
         try:
@@ -167,15 +170,6 @@ async def give_power(l1: Reads, governor: PrivateKey, network: Network, operator
         for index, operator in enumerate(operators)
     ]
     await Wallet(l1, governor).send_all(calls)
-
-
-async def register_operator(l1: Reads, key: PrivateKey, network: Network) -> None:
-    """Register an operator on L1 with its BLS key and the proof that it holds it (AvsGovernance.registerAsOperator)."""
-    signer = OperatorSigner(key)
-    message = registration_message(key.address, network.avs_governance, network.l1_chain_id)
-    proof = signer.sign_bls(REGISTRATION_DOMAIN, message)
-    data = AvsGovernance.registerAsOperator.encode((signer.bls_public_key, key.address, (proof,), b""))
-    await Wallet(l1, key).send_all([Outgoing(to=network.avs_governance, data=data, gas=REGISTER_GAS)])
 
 
 def _network(deployment: Deployment, engine: Address, *, kind: Kind, block_time_s: int) -> Network:

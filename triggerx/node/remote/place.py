@@ -25,6 +25,7 @@ from triggerx.node.config import Config, ConfigSource, load_config
 from triggerx.node.discovery import role_names
 from triggerx.node.keys import KeySigner, read_api_key, read_key
 from triggerx.node.options import UsageError
+from triggerx.node.passwords import password_source
 from triggerx.node.remote.devnet import DOCUMENT_NAME, DevnetDocument
 
 API_VARIABLE: Final = "TRIGGERX_API"
@@ -39,6 +40,7 @@ class Place:
     api: str | None = None
     api_key_file: Path | None = None
     key_file: Path | None = None
+    key_password_file: Path | None = None
     rpc: str | None = None
     source: ConfigSource = field(default_factory=ConfigSource)
 
@@ -91,8 +93,10 @@ class Place:
     def signer(self) -> KeySigner | None:
         """The owner's key: the file's, else the user's of the development network; None where there is neither."""
         if self.key_file is not None:
+            prompt = f"Password of {self.key_file}"
+            password = password_source(self.key_password_file, prompt=prompt, option="--key-password-file")
             try:
-                return KeySigner(read_key(self.key_file, setting="--key-file"))
+                return KeySigner(read_key(self.key_file, setting="--key-file", password=password))
             except ConfigurationError as error:
                 raise UsageError(str(error)) from error
         return None if self.devnet is None else KeySigner(self.devnet.user)

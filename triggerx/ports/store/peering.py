@@ -123,6 +123,16 @@ class OwnVote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VoteCount:
+    """How many own votes of a phase have this verdict and code; `last_at` is when the newest was recorded."""
+
+    is_approved: bool
+    code: str
+    votes: int
+    last_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
     """One operator's checked vote on a task hash; `signature` is 64 bytes of G1, x ‖ y."""
 
@@ -161,6 +171,10 @@ class Votes(Protocol):
 
     async def own(self, phase: str, task_key: Hash32) -> Sequence[OwnVote]:
         """Return the own votes on this key."""
+        ...
+
+    async def tally(self, phase: str) -> Sequence[VoteCount]:
+        """Return how many own votes of a phase there are by verdict and code, yes first, then the most."""
         ...
 
     async def add_share(self, share: Share) -> bool:

@@ -16,6 +16,7 @@ from triggerx.ports.store.peering import (
     PerformanceStatus,
     Share,
     StoredEnvelope,
+    VoteCount,
 )
 from triggerx.storage.session import Row, Session
 
@@ -159,6 +160,18 @@ class VoteQueries:
         """Return the own votes on this key, oldest first."""
         return tuple(
             _own_vote(row) for row in await self._session.fetch_all("own_votes", phase=phase, task_key=task_key)
+        )
+
+    async def tally(self, phase: str) -> Sequence[VoteCount]:
+        """Return how many own votes there are by verdict and code."""
+        return tuple(
+            VoteCount(
+                is_approved=row.boolean("is_approved"),
+                code=row.text("code"),
+                votes=row.integer("votes"),
+                last_at=row.integer("last_at"),
+            )
+            for row in await self._session.fetch_all("tally_votes", phase=phase)
         )
 
     async def add_share(self, share: Share) -> bool:

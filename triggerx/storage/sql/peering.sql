@@ -61,6 +61,13 @@ WHERE v.phase = :phase AND v.task_key = :task_key AND v.is_approved AND v.task_h
 -- name: own_votes
 SELECT * FROM votes v WHERE v.phase = :phase AND v.task_key = :task_key ORDER BY v.vote_number
 
+-- name: tally_votes
+SELECT v.is_approved, v.code, COUNT(*) AS votes, MAX(v.recorded_at) AS last_at
+FROM votes v
+WHERE v.phase = :phase
+GROUP BY v.is_approved, v.code
+ORDER BY v.is_approved DESC, COUNT(*) DESC, v.code
+
 -- name: insert_share
 INSERT INTO attestations (task_hash, operator_id, task_key, is_approved, code, signature)
 VALUES (:task_hash, :operator_id, :task_key, :is_approved, :code, :signature)
