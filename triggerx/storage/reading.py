@@ -5,7 +5,7 @@ Rule: in SQLite's file nothing is written. Postgres is opened as by every proces
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import NoReturn
@@ -16,7 +16,7 @@ from triggerx.core.errors import ConfigurationError
 from triggerx.ports.store import Queries
 from triggerx.storage.queries import Bound
 from triggerx.storage.schema import APPLICATION_ID, foreign, pending
-from triggerx.storage.session import Row, Session, Value
+from triggerx.storage.session import Row, Rows, Session, Value
 from triggerx.storage.sqlite import translated
 from triggerx.storage.statements import statements
 from triggerx.storage.store import open_store
@@ -47,7 +47,7 @@ class _Reader:
         del parameters
         self._refuse(name)
 
-    async def execute_many(self, name: str, rows: Sequence[Mapping[str, Value]], /) -> None:
+    async def execute_many(self, name: str, rows: Rows, /) -> int:
         """Refuse."""
         del rows
         self._refuse(name)
