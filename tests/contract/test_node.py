@@ -128,7 +128,7 @@ async def test_node_when_a_role_runs_a_script_then_its_processes_end_with_the_no
     before = workers()
     async with running_node(settings(tmp_path, rpc_url)) as node:
         scripts = node.services.scripts
-        assert scripts.languages() == {"python"}
+        assert scripts.languages() == {"python", "wasm"}
         assert workers() == before
         source = b"def f(now):\n    return now + 1"
         run = await scripts.run(source, ScriptCall(language="python", function="f", now=5))
