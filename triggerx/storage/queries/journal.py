@@ -47,12 +47,8 @@ class EventQueries:
 
     async def append_fired(self, entries: Sequence[NewEntry], *, now_ms: int) -> None:
         """Add the entries of firings; their text is put together here, as canonical JSON would be, by the thousand."""
-        rows: list[dict[str, Value]] = [
-            {
-                "subject": f"job:{entry.job_id}",
-                "payload": f'{{"moment":{entry.moment},"task_key":"0x{entry.task_key.hex()}"}}',
-                "now_ms": now_ms,
-            }
+        rows: list[tuple[Value, ...]] = [
+            (f"job:{entry.job_id}", f'{{"moment":{entry.moment},"task_key":"0x{entry.task_key.hex()}"}}', now_ms)
             for entry in entries
         ]
         await self._session.execute_many("add_fired_event", rows)

@@ -15,7 +15,7 @@ from triggerx.core.ledger import Decision, EntryNumber, LedgerEntry, LogEntries,
 from triggerx.evm.hub import Firing, FiringKind
 from triggerx.evm.types import ChainId, Hash32
 from triggerx.ports.chain import Block
-from triggerx.storage.queries.tasks import firing_columns, firing_of
+from triggerx.storage.queries.tasks import firing_of
 from triggerx.storage.session import Row, Session, Value
 
 NO_BLOOM: Final = bytes(256)  # it is used once, when the block is new
@@ -29,7 +29,7 @@ class LedgerQueries:
 
     async def add_many(self, entries: Sequence[NewEntry]) -> None:
         """Add entries; see `ports.store.Ledger`."""
-        await self._session.execute_many("insert_entry", [_columns(entry) for entry in entries])
+        await self._session.execute_many("insert_entry", [_entry_row(entry) for entry in entries])
 
     async def add_logs(self, entries: Sequence[LogEntries]) -> int:
         """Add the entries of logs; see `ports.store.Ledger`."""
@@ -178,14 +178,30 @@ def _listed(hashes: Sequence[Hash32]) -> str:
     return canonical_json([each.hex() for each in hashes]).decode()
 
 
-def _columns(entry: NewEntry) -> dict[str, Value]:
-    return {
-        **_standing(entry),
-        "job_number": entry.job_number,
-        **firing_columns(entry.firing),
-        "occurrences": entry.count,
-        "priority": entry.priority,
-    }
+def _entry_row(entry: NewEntry) -> tuple[Value, ...]:
+    """The parameters of one entry, in the order in which `insert_entry` has them: firings come by the thousand."""
+    firing, evidence = entry.firing, entry.evidence
+    event = evidence if isinstance(evidence, EventEvidence) else None
+    return (
+        entry.task_key,
+        entry.job_number,
+        firing.kind,
+        str(firing.index),
+        firing.chain_id,
+        firing.tx_hash,
+        entry.moment,
+        entry.last_moment,
+        entry.count,
+        entry.outcome.value,
+        entry.reason.value,
+        entry.detail,
+        evidence_json(evidence) if event is None else "",
+        entry.priority,
+        entry.ready_block,
+        None if event is None else event.block_number,
+        None if event is None else event.block_hash,
+        entry.decided_at_ms,
+    )
 
 
 def _log_rows(entries: LogEntries) -> Iterator[tuple[Value, ...]]:

@@ -181,16 +181,6 @@ def _assignment_columns(signed: SignedAssignment) -> dict[str, Value]:
     }
 
 
-def firing_columns(firing: Firing) -> dict[str, Value]:
-    """A firing's columns, the same wherever one is stored."""
-    return {
-        "firing_kind": firing.kind,
-        "firing_index": str(firing.index),
-        "firing_chain_id": firing.chain_id,
-        "firing_tx_hash": firing.tx_hash,
-    }
-
-
 def firing_of(row: Row) -> Firing:
     """Read them back."""
     return Firing(
